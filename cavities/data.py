@@ -1,0 +1,392 @@
+"""One door to every data file: where it lies, what is in it, and how far each number can be trusted."""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cavities.errors import DataError
+
+KINDS = {
+    "parts": "fibre",
+    "links": "fibre",
+    "devices": "transducer",
+    "scenarios": "transducer",
+    "measured": "transducer",
+}
+"""Folder below ``data/`` and the package that carries it in a wheel."""
+
+Status = Literal[
+    "read",
+    "abstract",
+    "secondary",
+    "derived",
+    "fitted",
+    "recalled",
+    "guess",
+    "tuned",
+    "identity",
+]
+"""How a number is known; the one vocabulary of the project (CONVENTIONS.md)."""
+
+TRUSTED = ("read", "abstract", "derived")
+"""Statuses that can carry a prediction."""
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Base of everything read from a file: no unknown key, no silent change of type, no infinite number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Number(Strict):
+    """One number of a data file with its address, its status and its uncertainty."""
+
+    value: float
+    where: Annotated[str, Field(min_length=1)]
+    status: Status
+    sigma: float | Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    min: float | None = None
+    max: float | None = None
+    max_status: Status | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Number":
+        if any(s < 0 for s in self.sigmas or ()):
+            raise ValueError("sigma must be a number >= 0, or [minus, plus], both >= 0")
+        if self.min is not None and self.min > self.value:
+            raise ValueError(f"min {self.min} must not exceed value {self.value}")
+        if self.max is not None and self.max < self.value:
+            raise ValueError(f"max {self.max} must not be below value {self.value}")
+        return self
+
+    @property
+    def sigmas(self) -> tuple[float, float] | None:
+        """One-sigma steps (down, up), or None where no uncertainty is stated."""
+        if self.sigma is None:
+            return None
+        if isinstance(self.sigma, list):
+            return self.sigma[0], self.sigma[1]
+        return self.sigma, self.sigma
+
+
+class Positive(Number):
+    """A number > 0."""
+
+    value: Annotated[float, Field(gt=0)]
+
+
+class NonNegative(Number):
+    """A number >= 0."""
+
+    value: Annotated[float, Field(ge=0)]
+
+
+class Share(Number):
+    """A number in (0, 1]."""
+
+    value: Annotated[float, Field(gt=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One number that a result rests on.
+
+    Parameters
+    ----------
+    file : str
+        File it comes from, as ``kind/name``.
+    key : str
+        Dotted key inside that file.
+    number : Number
+        Value, address, status and uncertainty.
+    """
+
+    file: str
+    key: str
+    number: Number
+
+
+def count_by_status(inputs: Iterable[Input]) -> dict[str, int]:
+    """How many inputs are of which status, in the order of the vocabulary.
+
+    Examples
+    --------
+    >>> one = Input("devices/x", "g0_hz", Number(value=1.0, where="p. 2", status="read"))
+    >>> count_by_status([one, one])
+    {'read': 2}
+    """
+    counts: dict[str, int] = {}
+    statuses = [entry.number.status for entry in inputs]
+    for status in Status.__args__:  # type: ignore[attr-defined]
+        if status in statuses:
+            counts[status] = statuses.count(status)
+    return counts
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Half a sentence that helps with a misspelt name.
+
+    Examples
+    --------
+    >>> nearest("sahu2202", ["sahu2022", "hease2020"])
+    "did you mean 'sahu2022'?"
+    """
+    options = sorted(known)
+    match = get_close_matches(name, options, n=1, cutoff=0.6)
+    if match:
+        return f"did you mean '{match[0]}'?"
+    return "known: " + (", ".join(options) if options else "none")
+
+
+def root(kind: str) -> Path:
+    """Folder that holds the files of `kind`: ``data/`` of a checkout, or the copy inside a wheel.
+
+    Raises
+    ------
+    DataError
+        If the package that carries this kind is not installed.
+    """
+    checkout = Path(__file__).resolve().parent.parent
+    project = checkout / "pyproject.toml"
+    if project.is_file() and 'name = "transducer-toolkit"' in project.read_text("utf-8"):
+        return checkout / "data" / kind
+    owner = KINDS[kind]
+    spec = find_spec(owner)
+    if spec is None or spec.origin is None:
+        raise DataError(f"data/{kind} is carried by the package '{owner}', which is not installed")
+    return Path(spec.origin).parent / "_data" / kind
+
+
+def names(kind: str) -> list[str]:
+    """Names of the files of `kind`, sorted, without their ending.
+
+    Examples
+    --------
+    >>> "fibre.g652d" in names("parts")
+    True
+    """
+    return sorted(path.name.removesuffix(".toml") for path in root(kind).glob("*.toml"))
+
+
+def find(kind: str, name: str, beside: Path | None = None) -> Path:
+    """Path of a data file by name, or of a user's own file.
+
+    Parameters
+    ----------
+    kind, name : str
+        Folder below ``data/`` and file name without ending; a name that ends in ``.toml`` is a user's own file.
+    beside : Path, optional
+        Folder that a user's own file is relative to; the working directory by default.
+
+    Raises
+    ------
+    DataError
+        If there is none of that name; the sentence suggests the nearest one.
+    """
+    if name.endswith(".toml"):
+        return (beside or Path()) / name
+    path = root(kind) / f"{name}.toml"
+    if Path(name).name != name or not path.is_file():
+        raise DataError(f"there is no '{name}' in data/{kind}; {nearest(name, names(kind))}")
+    return path
+
+
+def read_toml(path: Path, label: str | None = None) -> dict[str, object]:
+    """Parse a TOML file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    label : str, optional
+        What to call it in an error; the path by default.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable, not UTF-8 or not TOML; the sentence names file, line and reason.
+    """
+    name = label or str(path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{name}: there is no such file; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise DataError(f"{name}: cannot be read: {reason}") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{name}: is not valid TOML: {error}; mend that line") from None
+    except RecursionError:
+        raise DataError(f"{name}: is nested too deeply to be read; flatten it") from None
+
+
+def merged(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """Lay `over` on `base`, table by table; anything but a table replaces what was there.
+
+    Examples
+    --------
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}})
+    {'a': {'b': 3, 'c': 2}}
+    """
+    out = dict(base)
+    for key, value in over.items():
+        below = out.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            out[key] = merged(below, value)
+        else:
+            out[key] = value
+    return out
+
+
+def flattened(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted keys and leaves of nested tables; a table with a ``value`` counts as a leaf."""
+    for key, value in table.items():
+        if isinstance(value, Mapping) and "value" not in value:
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def numbers_in(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Number]]:
+    """Every `Number` inside a parsed file with its dotted key."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, Number):
+            yield prefix + name, value
+        elif isinstance(value, BaseModel):
+            yield from numbers_in(value, f"{prefix}{name}.")
+        elif isinstance(value, Mapping):
+            for key, entry in value.items():
+                if isinstance(entry, Number):
+                    yield f"{prefix}{name}.{key}", entry
+                elif isinstance(entry, BaseModel):
+                    yield from numbers_in(entry, f"{prefix}{name}.{key}.")
+
+
+def validate(model: type[ModelT], raw: Mapping[str, object], label: str) -> ModelT:
+    """Check a parsed table against its model.
+
+    Raises
+    ------
+    DataError
+        One sentence that names file, key, value, what is allowed and what to do.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise DataError(_sentence(error, model, label)) from None
+
+
+def _sentence(error: ValidationError, model: type[BaseModel], label: str) -> str:
+    # The most telling error first: a misspelt key usually also makes its namesake "missing".
+    order = {"extra_forbidden": 0, "value_error": 1, "missing": 3}
+    first = min(error.errors(include_url=False), key=lambda e: order.get(e["type"], 2))
+    where = [str(part) for part in first["loc"] if not _is_tag(part)]
+    key = ".".join(where) or "the file"
+    value = first.get("input")
+    shown = f" = {value!r}" if isinstance(value, (str, int, float, bool)) else ""
+    if first["type"] == "extra_forbidden":
+        allowed = _fields_at(model, where[:-1])
+        return f"{label}: unknown key '{key}'{shown}; {nearest(where[-1], allowed)}"
+    if first["type"] == "missing":
+        return f"{label}: the key '{key}' is missing; add it"
+    message = first["msg"].removeprefix("Value error, ").replace("Input should", "it must", 1)
+    if "instance of" in message:
+        message = "it must be a number, or a table with value, where and status"
+    remedy = "" if first["type"] == "value_error" else "; correct the value"
+    return f"{label}: '{key}'{shown}: {message}{remedy}"
+
+
+def _is_tag(part: object) -> bool:
+    # pydantic names the branch of a union in the location; such names are not keys of the file
+    return isinstance(part, str) and (part in _UNION_TAGS or "[" in part or "(" in part)
+
+
+_UNION_TAGS = {"float", "int", "str", "bool", "Number", "Positive", "NonNegative", "Share"}
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    here: type[BaseModel] | None = model
+    for part in path:
+        if part.isdigit() or here is None:
+            continue
+        field = here.model_fields.get(part)
+        here = None if field is None else _model_in(field.annotation)
+    return list(here.model_fields) if here is not None else []
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def load(
+    kind: str,
+    name: str,
+    model: type[ModelT],
+    override: Mapping[str, object] | None = None,
+    exclusive: Iterable[tuple[str, str]] = (),
+    beside: Path | None = None,
+) -> ModelT:
+    """Read a data file by name, lay overrides on it, and check it.
+
+    Parameters
+    ----------
+    kind, name : str
+        Folder below ``data/`` and file name without ending.
+    model : type
+        Model of the file.
+    override : mapping, optional
+        Dotted key to a plain number (status ``guess``) or to a table with ``value``, ``where``, ``status``, ``sigma``.
+    exclusive : iterable of pairs of str
+        Last parts of keys that exclude each other; an override of one takes the other out.
+    beside : Path, optional
+        Folder that a user's own file (a name ending in ``.toml``) is relative to.
+
+    Raises
+    ------
+    DataError
+        If the file or a key does not exist or a value is not allowed.
+    """
+    label = name if name.endswith(".toml") else f"data/{kind}/{name}.toml"
+    raw = read_toml(find(kind, name, beside), label)
+    for dotted, value in (override or {}).items():
+        raw = _overridden(raw, dotted, value, exclusive)
+    return validate(model, raw, label)
+
+
+def _overridden(
+    raw: dict[str, object], dotted: str, value: object, exclusive: Iterable[tuple[str, str]]
+) -> dict[str, object]:
+    *heads, last = dotted.split(".")
+    before: object = raw
+    for part in heads:
+        before = before.get(part) if isinstance(before, Mapping) else None
+    if isinstance(before, dict):
+        for pair in exclusive:
+            if last in pair:
+                before.pop(pair[1 - pair.index(last)], None)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = {"value": float(value), "where": "given by the user", "status": "guess"}
+    if isinstance(before, dict):
+        before.pop(last, None)  # a new number does not inherit the old one's uncertainty
+    here: dict[str, object] = {last: value}
+    for part in reversed(heads):
+        here = {part: here}
+    return merged(raw, here)

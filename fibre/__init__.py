@@ -1,0 +1,49 @@
+"""Floor 1, from a photon to a pair: photons, parts, elements, detectors, heralding, memories, bounds, links."""
+
+from fibre.bounds import direct_bound, noise_threshold, pure_loss_bound, relay_bound
+from fibre.detectors import Detector, Station
+from fibre.distil import hashing_bound, negativity
+from fibre.elements import Element, FabryPerot, FibreSpan, Loss
+from fibre.herald import Detection, Heralded, Scheme, click_operator, single_click, two_click
+from fibre.link import Arm, Link, LinkFigures, Row, evaluate_link, propagate
+from fibre.memory import Memory, QubitChannel, decay, qubit_channel
+from fibre.parts import load_part
+from fibre.photon import Photon, SpectralGrid, gaussian_amplitude, overlap
+from fibre.schedule import Schedule
+
+__all__ = [
+    "Arm",
+    "Detection",
+    "Detector",
+    "Element",
+    "FabryPerot",
+    "FibreSpan",
+    "Heralded",
+    "Link",
+    "LinkFigures",
+    "Loss",
+    "Memory",
+    "Photon",
+    "QubitChannel",
+    "Row",
+    "Schedule",
+    "Scheme",
+    "SpectralGrid",
+    "Station",
+    "click_operator",
+    "decay",
+    "direct_bound",
+    "evaluate_link",
+    "gaussian_amplitude",
+    "hashing_bound",
+    "load_part",
+    "negativity",
+    "noise_threshold",
+    "overlap",
+    "propagate",
+    "pure_loss_bound",
+    "qubit_channel",
+    "relay_bound",
+    "single_click",
+    "two_click",
+]

@@ -1,0 +1,105 @@
+"""The station in the middle: a beam splitter, two threshold detectors and a gate."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cavities import checks
+from cavities.constants import Real
+from fibre.elements import transmittance
+from fibre.photon import Photon
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A threshold detector.
+
+    Parameters
+    ----------
+    name : str
+        What the budget calls it.
+    efficiency : float
+        System detection efficiency [1], in (0, 1].
+    dark_rate : float
+        Dark counts [1/s], >= 0.
+    dead_time : float
+        Time after a click in which it is blind [s], >= 0.
+    margin_db : float
+        Worst case of the efficiency below typical [dB], >= 0.
+    basis : str
+        Status of the weakest number in it.
+    """
+
+    name: str
+    efficiency: float
+    dark_rate: float
+    dead_time: float = 0.0
+    margin_db: float = 0.0
+    basis: str = "guess"
+
+    def __post_init__(self) -> None:
+        checks.number("Detector.efficiency", self.efficiency, "1", above=0.0, at_most=1.0)
+        checks.number("Detector.dark_rate", self.dark_rate, "1/s", at_least=0.0)
+        checks.number("Detector.dead_time", self.dead_time, "s", at_least=0.0)
+        checks.number("Detector.margin_db", self.margin_db, "dB", at_least=0.0)
+
+
+@dataclass(frozen=True)
+class Station:
+    """A midpoint station: balanced beam splitter, two equal detectors, one gate for both.
+
+    Parameters
+    ----------
+    detector : Detector
+        Both detectors.
+    gate : float
+        Detection gate per round [s], > 0.
+    splitter_db : float
+        Excess loss of the beam splitter [dB], >= 0.
+    splitter_margin_db : float
+        Worst case above typical [dB], >= 0.
+    splitter_basis : str
+        Status of the beam splitter's numbers.
+    phase_rms : float
+        Rms of the relative optical phase of the arms in one attempt [rad], >= 0; it enters the single-click herald.
+    phase_change_rms : float
+        Rms of the change of that phase between two rounds [rad], >= 0; it enters the two-click herald.
+    distinguishability : float
+        Factor on the photons' amplitude overlap for what the model of the photons does not hold [1], in [0, 1];
+        1 is perfect.
+    """
+
+    detector: Detector
+    gate: float
+    splitter_db: float = 0.0
+    splitter_margin_db: float = 0.0
+    splitter_basis: str = "guess"
+    phase_rms: float = 0.0
+    phase_change_rms: float = 0.0
+    distinguishability: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.number("Station.gate", self.gate, "s", above=0.0)
+        checks.number("Station.splitter_db", self.splitter_db, "dB", at_least=0.0)
+        checks.number("Station.splitter_margin_db", self.splitter_margin_db, "dB", at_least=0.0)
+        checks.number("Station.phase_rms", self.phase_rms, "rad", at_least=0.0)
+        checks.number("Station.phase_change_rms", self.phase_change_rms, "rad", at_least=0.0)
+        checks.probability("Station.distinguishability", self.distinguishability)
+
+    def split(self, photon: Photon) -> Photon:
+        """Excess loss of the beam splitter; its balanced splitting belongs to the herald."""
+        return photon.attenuated(transmittance(self.splitter_db))
+
+    def detect(self, photon: Photon) -> Photon:
+        """Detection efficiency, as a loss in front of a perfect detector."""
+        return photon.attenuated(self.detector.efficiency)
+
+    def dark_probability(self, first: Photon, second: Photon) -> Real:
+        r"""Probability that one detector fires in a gate without signal or thermal noise [1].
+
+        .. math:: p_d = 1 - \exp[-T(R_\mathrm{dark} + (\Phi_A+\Phi_B)/2)]
+
+        Φ is the pump light of each arm at the detectors: half of it reaches each one (L22e).
+        """
+        leak = (first.pump_flux + second.pump_flux) / 2
+        return -np.expm1(-self.gate * (self.detector.dark_rate + leak))

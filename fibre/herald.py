@@ -1,0 +1,253 @@
+"""What a click means: the exact, unnormalised state of two stored qubits after noisy light met two detectors."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavities import checks
+from cavities.constants import Real
+from fibre.memory import Memory, decay, qubit_channel
+
+State = NDArray[np.complex128]
+
+PSI_PLUS = np.array([0.0, 1.0, 1.0, 0.0]) / np.sqrt(2)
+"""Target state, basis |A B> = 00, 01, 10, 11; heralds of the other phase are corrected by a Z on one side."""
+
+
+class Scheme(Enum):
+    """Heralding schemes between two emitters and a midpoint station."""
+
+    SINGLE_CLICK = "single-click"
+    """One click in one round: rate grows with the transmission, phase-sensitive (L15, L21)."""
+    TWO_CLICK = "two-click"
+    """One click in each of two rounds with a spin flip between them: Barrett-Kok (L16, L21)."""
+
+    @property
+    def rounds(self) -> int:
+        """Emission rounds, and optical modes used, per attempt."""
+        return 1 if self is Scheme.SINGLE_CLICK else 2
+
+
+@dataclass(frozen=True)
+class Detection:
+    """All that the detectors see of two arms in one gate.
+
+    Every field broadcasts against the others.
+
+    Parameters
+    ----------
+    tau_a, tau_b : float or ndarray, shape (...)
+        Transmission from emitter to detector of each arm, everything included [1], in [0, 1].
+    noise_a, noise_b : float or ndarray, shape (...)
+        Normally ordered noise quanta per mode that each arm brings to the detectors [quanta], >= 0.
+    overlap : float or ndarray, shape (...)
+        Amplitude overlap M of the two photons [1], in [0, 1].
+    noise_modes : float or ndarray, shape (...)
+        Noise modes K in one gate [1], >= 1 (L24e).
+    dark : float or ndarray, shape (...)
+        Dark probability per gate and detector [1], in [0, 1).
+    """
+
+    tau_a: Real
+    tau_b: Real
+    noise_a: Real = 0.0
+    noise_b: Real = 0.0
+    overlap: Real = 1.0
+    noise_modes: Real = 1.0
+    dark: Real = 0.0
+
+    def __post_init__(self) -> None:
+        checks.probability("Detection.tau_a", self.tau_a)
+        checks.probability("Detection.tau_b", self.tau_b)
+        checks.number("Detection.noise_a", self.noise_a, "quanta", at_least=0.0)
+        checks.number("Detection.noise_b", self.noise_b, "quanta", at_least=0.0)
+        checks.probability("Detection.overlap", self.overlap)
+        checks.number("Detection.noise_modes", self.noise_modes, "1", at_least=1.0)
+        checks.number("Detection.dark", self.dark, "1", at_least=0.0, below=1.0)
+
+
+def click_operator(seen: Detection) -> NDArray[np.float64]:
+    r"""Elements of the operator "this detector clicks, the other is silent" between photon numbers (L24).
+
+    With :math:`X_D = (1-p_d)^{|D|}\,{:}e^{-a^\dagger Q_D a}{:}\,/\det(1+\mu N)` for the silent set D, the click is
+    :math:`X_{\{2\}} - X_{\{1,2\}}`, and its Fock elements are permanents of :math:`1-Q_D`.
+
+    Parameters
+    ----------
+    seen : Detection
+        What the detectors see.
+
+    Returns
+    -------
+    ndarray, shape (..., 4, 4)
+        Elements between :math:`|n_A n_B\rangle` = 00, 01, 10, 11, for one of the two equally likely patterns,
+        phased such that the coherence is positive.
+
+    Notes
+    -----
+    The difference of the two no-click operators is written without cancellation: :math:`X_{12}` follows from
+    :math:`X_2` by a rank-one step (block inverse), so that every term of a click is a sum of positive ones.
+    Relative accuracy stays near machine precision at any transmission. Noise is white across the modes of
+    a gate; a finite overlap puts the photons in two temporal modes, both of which see it.
+
+    Source: photon-number generating functions of thermal light, Mandel and Wolf, *Optical Coherence and Quantum
+    Optics*, ch. 14; the batched form is checked against Fock-space brute force in the tests.
+    """
+    t_a, t_b = np.asarray(seen.tau_a, float), np.asarray(seen.tau_b, float)
+    n_a, n_b = np.asarray(seen.noise_a, float), np.asarray(seen.noise_b, float)
+    M, K, p_d = seen.overlap, seen.noise_modes, seen.dark
+
+    s, r = (n_a + n_b) / 2, (n_a - n_b) / 2  # <d_j^dag d_j> and <d_+^dag d_-> behind the beam splitter
+    rho = r / (1 + s)
+    sigma_1 = (s + n_a * n_b) / (1 + s)  # Schur complement of 1 + N, minus one
+    sigma = 1 + sigma_1
+    weight = (1 - p_d) * np.exp(-K * np.log1p(s))
+    ratio_log = np.log1p(-np.asarray(p_d)) - K * np.log1p(sigma_1)
+    ratio, missing = np.exp(ratio_log), -np.expm1(ratio_log)
+
+    root = np.sqrt(t_a * t_b)
+    q_aa, q_bb, q_ab = t_a / (2 * (1 + s)), t_b / (2 * (1 + s)), -M * root / (2 * (1 + s))
+    d_aa = t_a * (1 - rho) ** 2 / (2 * sigma)
+    d_bb = t_b * (1 + rho) ** 2 / (2 * sigma)
+    d_ab = M * root * (1 - rho**2) / (2 * sigma)
+
+    e_00 = missing
+    e_10 = missing * (1 - q_aa) + ratio * d_aa
+    e_01 = missing * (1 - q_bb) + ratio * d_bb
+    both = d_aa * (1 - q_bb) + d_bb * (1 - q_aa) - d_aa * d_bb - d_ab**2 - 2 * q_ab * d_ab
+    e_11 = missing * ((1 - q_aa) * (1 - q_bb) + q_ab**2) + ratio * both
+    cross = ratio * d_ab - missing * q_ab
+
+    shape = np.broadcast_shapes(np.shape(weight), np.shape(e_11), np.shape(cross))
+    out = np.zeros((*shape, 4, 4))
+    for index, element in enumerate((e_00, e_01, e_10, e_11)):
+        out[..., index, index] = weight * element
+    out[..., 1, 2] = out[..., 2, 1] = weight * cross
+    return out
+
+
+@dataclass(frozen=True)
+class Heralded:
+    """The state that a herald announces, not normalised: its trace is the probability of the herald.
+
+    Parameters
+    ----------
+    state : ndarray of complex, shape (..., 4, 4)
+        Unnormalised density matrix of the two stored qubits, basis |A B> = 00, 01, 10, 11 [1].
+    """
+
+    state: State
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Probability of the herald per attempt [1]."""
+        return np.einsum("...ii->...", self.state).real
+
+    @property
+    def normalised(self) -> State:
+        """Density matrix of the pair once heralded, trace 1."""
+        return np.asarray(self.state / self.probability[..., None, None])
+
+    @property
+    def fidelity(self) -> NDArray[np.float64]:
+        r"""Fidelity with :math:`|\Psi^+\rangle` [1]."""
+        return np.einsum("i,...ij,j->...", PSI_PLUS, self.normalised, PSI_PLUS).real
+
+
+def _pair(bright_a: Real, bright_b: Real) -> NDArray[np.float64]:
+    """Coherent product of two qubits with bright populations `bright_a`, `bright_b`, shape (..., 4, 4)."""
+    a, b = np.broadcast_arrays(np.asarray(bright_a, float), np.asarray(bright_b, float))
+    one = np.stack([np.sqrt(1 - a), np.sqrt(a)], axis=-1)
+    two = np.stack([np.sqrt(1 - b), np.sqrt(b)], axis=-1)
+    c = (one[..., :, None] * two[..., None, :]).reshape(*a.shape, 4)
+    return np.asarray(c[..., :, None] * c[..., None, :])
+
+
+def _dephased(state: State, phase_rms: Real) -> State:
+    factor = np.ones((4, 4))
+    factor = np.broadcast_to(factor, (*np.shape(phase_rms), 4, 4)).copy()
+    lost = np.exp(-np.square(phase_rms) / 2)
+    factor[..., 1, 2] = factor[..., 2, 1] = lost
+    return np.asarray(state * factor)
+
+
+def single_click(
+    seen: Detection, bright_a: Real, bright_b: Real, phase_rms: Real = 0.0
+) -> Heralded:
+    r"""Herald on one click of either detector (L15 with noise: L21, unequal arms: L24).
+
+    Parameters
+    ----------
+    seen : Detection
+        What the detectors see.
+    bright_a, bright_b : float or ndarray, shape (...)
+        Bright-state populations α of the two emitters [1], in [0, 1].
+    phase_rms : float or ndarray, shape (...)
+        Rms of the relative optical phase of the two arms [rad], Gaussian.
+
+    Returns
+    -------
+    Heralded
+        At the instant the emission ended; memories have not decayed yet.
+
+    Notes
+    -----
+    Both patterns are summed; the one with the other sign is corrected by a Z. Threshold detectors: two photons on
+    one detector count as one click.
+
+    Examples
+    --------
+    >>> pair = single_click(Detection(0.05, 0.05), 0.1, 0.1)
+    >>> print(f"{pair.probability:.6f} {pair.fidelity:.6f}")     # L15
+    0.009975 0.902256
+    """
+    checks.probability("single_click: bright_a", bright_a)
+    checks.probability("single_click: bright_b", bright_b)
+    checks.number("single_click: phase_rms", phase_rms, "rad", at_least=0.0)
+    state = 2 * click_operator(seen) * _pair(bright_a, bright_b)
+    return Heralded(_dephased(state.astype(np.complex128), phase_rms))
+
+
+def two_click(
+    seen: Detection,
+    phase_change_rms: Real = 0.0,
+    memories: tuple[Memory, Memory] | None = None,
+    gap: float = 0.0,
+) -> Heralded:
+    r"""Herald on one click in each of two rounds, with a spin flip between them (L16 with noise: L21).
+
+    Parameters
+    ----------
+    seen : Detection
+        What the detectors see in each round.
+    phase_change_rms : float or ndarray, shape (...)
+        Rms of the change of the relative optical phase from round to round [rad], Gaussian; a phase that is the same
+        in both rounds drops out.
+    memories : tuple of two Memory, optional
+        Qubits that wait between the rounds; None is a perfect wait.
+    gap : float
+        Time between the two emissions [s], >= 0.
+
+    Returns
+    -------
+    Heralded
+        At the instant the second emission ended.
+
+    Examples
+    --------
+    >>> pair = two_click(Detection(0.3, 0.3, overlap=0.95))
+    >>> print(f"{pair.probability:.6f} {pair.fidelity:.6f}")     # eta^2/2, (1 + M^2)/2
+    0.045000 0.951250
+    """
+    checks.number("two_click: phase_change_rms", phase_change_rms, "rad", at_least=0.0)
+    checks.number("two_click: gap", gap, "s", at_least=0.0)
+    click = click_operator(seen)
+    state = (click * _pair(0.5, 0.5)).astype(np.complex128)
+    if memories is not None:
+        one, two = memories
+        state = decay(state, qubit_channel(one, gap), qubit_channel(two, gap))
+    state = state[..., ::-1, ::-1]  # flip both qubits: who was dark now emits
+    state = 4 * click * state
+    return Heralded(_dephased(state, phase_change_rms))

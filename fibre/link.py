@@ -1,0 +1,426 @@
+"""Two photons, two arms, one station: the budget of what is lost where, and the entanglement that is left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+
+from cavities.constants import Real
+from cavities.errors import ParameterError, ValidityError
+from fibre.bounds import direct_bound, noise_threshold, relay_bound
+from fibre.detectors import Station
+from fibre.distil import hashing_bound, negativity
+from fibre.elements import Element, decibels
+from fibre.herald import Detection, Heralded, Scheme, single_click, two_click
+from fibre.memory import Memory, QubitChannel, decay, qubit_channel
+from fibre.photon import Photon, overlap
+from fibre.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a budget: what one element does to one arm.
+
+    Parameters
+    ----------
+    arm : str
+        Name of the arm.
+    element : str
+        Name of the element.
+    loss_db, loss_db_max : float or ndarray
+        Typical and worst-case loss of the photon in it [dB].
+    cumulative_db : float or ndarray
+        Typical loss from the emitter to behind it [dB].
+    transmittance : float or ndarray
+        Transmission of the photon through it [1].
+    added_noise : float or ndarray
+        Noise it adds to the photon's mode, at its output [quanta].
+    delay_s : float or ndarray
+        Travel time through it [s].
+    basis : str
+        Status of the weakest number in it.
+    """
+
+    arm: str
+    element: str
+    loss_db: Real
+    loss_db_max: Real
+    cumulative_db: Real
+    transmittance: Real
+    added_noise: Real
+    delay_s: Real
+    basis: str
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a link, from the output of its node to the station.
+
+    Parameters
+    ----------
+    name : str
+        What the budget calls it.
+    photon : Photon
+        What the node sends, at the node's optical output port.
+    head : tuple of Row
+        The budget's lines up to there, made by the node.
+    elements : tuple of Element
+        What the photon meets, in this order.
+    memory : Memory
+        The qubit that waits.
+    """
+
+    name: str
+    photon: Photon
+    head: tuple[Row, ...]
+    elements: tuple[Element, ...]
+    memory: Memory
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two arms, the station between them, and the timing.
+
+    Parameters
+    ----------
+    arms : tuple of two Arm
+        A and B.
+    station : Station
+        The midpoint.
+    schedule : Schedule
+        How often one may try.
+    """
+
+    arms: tuple[Arm, Arm]
+    station: Station
+    schedule: Schedule
+
+
+def _figure(unit: str, meaning: str) -> Real:
+    """Declare a figure with its unit and meaning, which tables, archives and pictures print."""
+    declared: Real = field(metadata={"unit": unit, "long_name": meaning})
+    return declared
+
+
+@dataclass(frozen=True)
+class LinkFigures:
+    """What a link gives: a flat record of floats, or of arrays of a batch.
+
+    Every field carries its unit and meaning in its metadata; noise is normally ordered quanta.
+    """
+
+    transmission_a: Real = _figure("1", "transmission of arm A, emitter to detector")
+    transmission_b: Real = _figure("1", "transmission of arm B, emitter to detector")
+    noise_a: Real = _figure("quanta", "noise in the photon's mode at the detectors, arm A")
+    noise_b: Real = _figure("quanta", "noise in the photon's mode at the detectors, arm B")
+    added_noise_a: Real = _figure("quanta", "noise of arm A referred to the emitter")
+    added_noise_b: Real = _figure("quanta", "noise of arm B referred to the emitter")
+    noise_modes: Real = _figure("1", "noise modes in one gate")
+    overlap: Real = _figure("1", "amplitude overlap of the two photons")
+    dark_probability: Real = _figure("1", "dark counts and pump light per gate and detector")
+    herald_probability: Real = _figure("1", "probability of the herald per attempt")
+    herald_fidelity: Real = _figure("1", "Bell fidelity when the emission ended")
+    fidelity: Real = _figure("1", "Bell fidelity when both nodes know")
+    negativity: Real = _figure("1", "negativity of the delivered pair, above zero exactly when entangled")
+    latency: Real = _figure("s", "time from the end of the emission until both nodes know")
+    attempt_period: Real = _figure("s", "time per attempt")
+    rate: Real = _figure("1/s", "heralds per second while the link is up")
+    delivered_rate: Real = _figure("1/s", "heralded pairs per second, down times counted")
+    hashing: Real = _figure("1", "distillable ebits per delivered pair, lower bound")
+    hashing_rate: Real = _figure("1/s", "distillable ebits per second, lower bound")
+    relay_bound: Real = _figure("1", "most ebits per attempt through this station")
+    direct_bound: Real = _figure("1", "most ebits per attempt without a station, reference line")
+    effective_noise: Real = _figure("quanta", "noise referred to the emitter, all modes of the gate and dark counts")
+    noise_threshold: Real = _figure("quanta", "effective noise above which no pair is entangled, weaker arm")
+
+    def as_dict(self) -> dict[str, Real]:
+        """Field name to value."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+
+def _row(arm: str, name: str, before: Photon, after: Photon, margin: Real, delay: Real, basis: str,
+         cumulative: Real) -> Row:
+    passed = after.transmission / before.transmission
+    loss = decibels(passed)
+    return Row(arm, name, loss, loss + margin, cumulative + loss, passed, 0.0 * passed, delay, basis)
+
+
+def propagate(
+    photon: Photon, elements: Sequence[Element], arm: str = "", head: Sequence[Row] = ()
+) -> tuple[Photon, tuple[Row, ...]]:
+    """Send a photon through elements and write the budget.
+
+    Parameters
+    ----------
+    photon : Photon
+        At the input of the first element.
+    elements : sequence of Element
+        In the order in which the photon meets them.
+    arm : str
+        Name of the arm, for the rows.
+    head : sequence of Row
+        Lines that precede these.
+
+    Returns
+    -------
+    tuple of Photon and tuple of Row
+        The photon behind the last element, and all lines.
+
+    Raises
+    ------
+    ParameterError
+        If no light comes in.
+    """
+    if not np.all(np.asarray(photon.transmission) > 0):
+        raise ParameterError(
+            f"arm {arm}: the node sends no light (transmission {photon.transmission}); "
+            "raise the pump power or the conversion efficiency above zero"
+        )
+    rows = list(head)
+    for element in elements:
+        after = element(photon)
+        cumulative = rows[-1].cumulative_db if rows else 0.0
+        rows.append(
+            _row(arm, element.name, photon, after, element.margin_db, element.delay, element.basis,
+                 cumulative)
+        )
+        photon = after
+    return photon, tuple(rows)
+
+
+def receive(
+    photon: Photon, station: Station, arm: str, head: Sequence[Row]
+) -> tuple[Photon, tuple[Row, ...]]:
+    """Take a photon through the station's splitter, gate and detector, and write their lines.
+
+    Parameters
+    ----------
+    photon : Photon
+        At the station's input.
+    station : Station
+        The midpoint.
+    arm : str
+        Name of the arm.
+    head : sequence of Row
+        Lines that precede these.
+    """
+    rows = list(head)
+    steps = (
+        ("beam splitter excess", station.split, station.splitter_margin_db, station.splitter_basis),
+        ("detection gate", lambda p: p.gated(station.gate), 0.0, "derived"),
+        (station.detector.name, station.detect, station.detector.margin_db, station.detector.basis),
+    )
+    for name, act, margin, basis in steps:
+        after = act(photon)
+        cumulative = rows[-1].cumulative_db if rows else 0.0
+        rows.append(_row(arm, name, photon, after, margin, 0.0, basis, cumulative))
+        photon = after
+    return photon, tuple(rows)
+
+
+def budget(link: Link) -> tuple[tuple[Photon, Photon], tuple[Row, ...]]:
+    """Photons at the detectors, and every line of both arms."""
+    photons, rows = [], []
+    for arm in link.arms:
+        photon, lines = propagate(arm.photon, arm.elements, arm.name, arm.head)
+        photon, lines = receive(photon, link.station, arm.name, lines)
+        photons.append(photon)
+        rows.extend(lines)
+    return (photons[0], photons[1]), tuple(rows)
+
+
+def seen(photons: tuple[Photon, Photon], station: Station) -> Detection:
+    r"""What the detectors see of two photons that arrived.
+
+    The number of noise modes is the gate times the noise rate over the noise per mode,
+    :math:`K = T(R_A+R_B)/(N_A+N_B)`.
+
+    Raises
+    ------
+    ValidityError
+        If the gate is shorter than one noise mode: the herald formulas count whole modes.
+    """
+    one, two = photons
+    noise = np.asarray(one.mode_noise) + np.asarray(two.mode_noise)
+    flux = np.asarray(one.noise_flux) + np.asarray(two.noise_flux)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        modes = np.where(noise > 0, station.gate * flux / np.where(noise > 0, noise, 1.0), 1.0)
+    if np.any(modes < 1.0):
+        short = float(np.min(modes))
+        raise ValidityError(
+            f"Station.gate [s] = {station.gate:g} holds only {short:.3g} noise modes; the herald needs at least one: "
+            f"lengthen the gate to {station.gate / short:.3g} s or widen the filters"
+        )
+    distinct = overlap(one, two) * station.distinguishability
+    dark = station.dark_probability(one, two)
+    return Detection(one.transmission, two.transmission, one.mode_noise, two.mode_noise, distinct, modes, dark)
+
+
+def _travel(arm: Arm) -> Real:
+    return sum((element.delay for element in arm.elements), start=0.0)
+
+
+def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
+    """State at the end of the emission, with what the nodes' own dynamics did to their qubits until then."""
+    one, two = link.arms
+    station, schedule = link.station, link.schedule
+    if scheme is Scheme.SINGLE_CLICK:
+        pair = single_click(detection, one.photon.bright, two.photon.bright, station.phase_rms)
+    else:
+        pair = two_click(
+            detection,
+            station.phase_change_rms,
+            (one.memory, two.memory),
+            schedule.gap(station.gate, station.detector.dead_time),
+        )
+    own = [QubitChannel(arm.photon.survival, arm.photon.coherence) for arm in link.arms]
+    return Heralded(decay(pair.state, own[0], own[1]))
+
+
+def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
+    """State when both nodes know, and the latency from the end of the emission until then [s].
+
+    The nodes emit such that the photons meet: a node on the shorter arm emits later and waits less. Each memory
+    decays from its photon's `clock`, the instant at which the node's own dynamics ended.
+    """
+    travel = [_travel(arm) for arm in link.arms]
+    last = np.maximum(travel[0], travel[1]) + link.schedule.feedback
+    waits, channels = [], []
+    for arm, own in zip(link.arms, travel, strict=True):
+        wait = own + last
+        rest = wait - (arm.photon.clock - arm.photon.emitted)
+        if np.any(np.asarray(rest) < 0):
+            raise ValidityError(
+                f"arm {arm.name}: the node's own dynamics last until {arm.photon.clock:g} s, longer than the herald's "
+                f"travel of {np.min(wait):g} s; end them earlier"
+            )
+        waits.append(wait)
+        channels.append(qubit_channel(arm.memory, rest))
+    latency = np.maximum(waits[0], waits[1])
+    return Heralded(decay(pair.state, channels[0], channels[1])), latency
+
+
+def figures(link: Link, scheme: Scheme, photons: tuple[Photon, Photon]) -> tuple[LinkFigures, Heralded]:
+    """Evaluate a link whose photons have been propagated.
+
+    Parameters
+    ----------
+    link : Link
+        The link.
+    scheme : Scheme
+        Heralding scheme.
+    photons : tuple of two Photon
+        At the detectors, from `budget`.
+
+    Returns
+    -------
+    tuple of LinkFigures and Heralded
+        The figures, and the unnormalised state when both nodes know.
+    """
+    station, schedule = link.station, link.schedule
+    detection = seen(photons, station)
+    pair = heralded(link, scheme, detection)
+    final, latency = delivered(link, pair)
+    travel = np.maximum(_travel(link.arms[0]), _travel(link.arms[1]))
+    period = schedule.attempt_period(
+        scheme.rounds, station.gate, station.detector.dead_time, travel, travel
+    )
+    switches = [e.switch_time for arm in link.arms for e in arm.elements]
+    up = schedule.availability(max(switches, default=0.0))
+    probability = final.probability
+    hashing = hashing_bound(final.normalised)
+    tau_a, tau_b = detection.tau_a, detection.tau_b
+    weaker = float(np.min(np.minimum(tau_a, tau_b)))
+    return LinkFigures(
+        transmission_a=tau_a,
+        transmission_b=tau_b,
+        noise_a=detection.noise_a,
+        noise_b=detection.noise_b,
+        added_noise_a=detection.noise_a / tau_a,
+        added_noise_b=detection.noise_b / tau_b,
+        noise_modes=detection.noise_modes,
+        overlap=detection.overlap,
+        dark_probability=detection.dark,
+        herald_probability=probability,
+        herald_fidelity=pair.fidelity,
+        fidelity=final.fidelity,
+        negativity=negativity(final.normalised),
+        latency=latency,
+        attempt_period=period,
+        rate=probability / period,
+        delivered_rate=up * probability / period,
+        hashing=hashing,
+        hashing_rate=up * probability / period * hashing,
+        relay_bound=relay_bound(tau_a, tau_b, scheme.rounds),
+        direct_bound=direct_bound(tau_a, tau_b, scheme.rounds),
+        effective_noise=_effective_noise(detection),
+        noise_threshold=noise_threshold(weaker),
+    ), final
+
+
+def _effective_noise(seen_: Detection) -> Real:
+    """Low-transmission rule n -> K n + p_d/τ (L21), the worse arm."""
+    arms = ((seen_.noise_a, seen_.tau_a), (seen_.noise_b, seen_.tau_b))
+    worse = [(seen_.noise_modes * noise + seen_.dark) / tau for noise, tau in arms]
+    return np.maximum(worse[0], worse[1])
+
+
+def evaluate_link(link: Link, scheme: Scheme) -> LinkFigures:
+    """Figures of a link from its parts, without the rows.
+
+    Raises
+    ------
+    ParameterError, ValidityError
+        If an arm sends no light, a gate is too short for its noise, or a number left its domain.
+    """
+    photons, _ = budget(link)
+    return figures(link, scheme, photons)[0]
+
+
+def without(link: Link, cause: str) -> Link:
+    """The same link with one imperfection switched off exactly.
+
+    Parameters
+    ----------
+    link : Link
+        The link.
+    cause : str
+        A key of `CAUSES`.
+    """
+    return CAUSES[cause](link)
+
+
+def _arms(link: Link, **photon_changes: Real) -> Link:
+    one, two = link.arms
+    changed = [replace(a, photon=replace(a.photon, **photon_changes)) for a in (one, two)]
+    return replace(link, arms=(changed[0], changed[1]))
+
+
+def _quiet(link: Link) -> Link:
+    one, two = link.arms
+    arms = [replace(a, photon=replace(a.photon, noise=0.0 * a.photon.noise)) for a in (one, two)]
+    return replace(link, arms=(arms[0], arms[1]))
+
+
+def _patient(link: Link) -> Link:
+    still = Memory(1e12, 1e12)
+    one, two = link.arms
+    return replace(link, arms=(replace(one, memory=still), replace(two, memory=still)))
+
+
+def _station(link: Link, **changes: float | object) -> Link:
+    return replace(link, station=replace(link.station, **changes))  # type: ignore[arg-type]
+
+
+CAUSES = {
+    "transducer noise": _quiet,
+    "memory decay while the herald travels": _patient,
+    "detector dark counts": lambda link: _station(
+        link, detector=replace(link.station.detector, dark_rate=0.0)
+    ),
+    "pump light in the gate": lambda link: _arms(link, pump_flux=0.0),
+    "optical phase noise": lambda link: _station(link, phase_rms=0.0, phase_change_rms=0.0),
+    "distinguishable photons": lambda link: _station(link, distinguishability=1.0),
+    "double emission": lambda link: _arms(link, bright=1e-4),
+}
+"""Imperfections that can be switched off one at a time, by the words that name them."""

@@ -1,0 +1,38 @@
+"""Floor 2, the tool: devices, their engines, published devices, links from end to end.
+
+``import transducer`` loads neither qutip, h5py, matplotlib, xarray nor scipy; they come when they are used.
+"""
+
+from transducer._beside import refuse_namesake
+
+refuse_namesake()
+
+from transducer.chain import LinkReport, evaluate, link_of, simulate, verdict  # noqa: E402
+from transducer.conversion import Conversion  # noqa: E402
+from transducer.devices.datasheet import Datasheet  # noqa: E402
+from transducer.devices.electro_optic import ElectroOptic, StokesMode  # noqa: E402
+from transducer.linear import LinearDevice, Port  # noqa: E402
+from transducer.node import Emitter, emit  # noqa: E402
+from transducer.published import load_device  # noqa: E402
+from transducer.scenario import Scenario, load_scenario  # noqa: E402
+from transducer.version import __version__  # noqa: E402
+
+__all__ = [
+    "Conversion",
+    "Datasheet",
+    "ElectroOptic",
+    "Emitter",
+    "LinearDevice",
+    "LinkReport",
+    "Port",
+    "Scenario",
+    "StokesMode",
+    "__version__",
+    "emit",
+    "evaluate",
+    "link_of",
+    "load_device",
+    "load_scenario",
+    "simulate",
+    "verdict",
+]

@@ -1,0 +1,5 @@
+"""``python -m transducer``."""
+
+from transducer.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Physical parameters turned into a linear device and into a Hamiltonian."""

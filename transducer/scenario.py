@@ -1,0 +1,437 @@
+"""The door for a link described in TOML: units in the key names, every mistake answered with a sentence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from cavities import data
+from cavities.constants import angular
+from cavities.data import Input, NonNegative, Number, Positive, Share, Strict
+from cavities.errors import DataError, PhysicsError
+from cavities.pump import Plane, Pump, Sideband
+from fibre import parts
+from fibre.detectors import Station
+from fibre.elements import Element
+from fibre.herald import Scheme
+from fibre.schedule import Schedule
+from transducer.devices.base import Device
+from transducer.devices.datasheet import Datasheet
+from transducer.devices.electro_optic import ElectroOptic
+from transducer.node import Emitter
+from transducer.published import Published, load_device
+
+SCHEMA_VERSION = 1
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+AtLeastZero = Annotated[float, Field(ge=0)]
+AboveZero = Annotated[float, Field(gt=0)]
+
+
+class PumpTable(Strict):
+    """``[arm.transducer.pump]``: a power with its plane, or a cooperativity; both default to the operating point."""
+
+    sideband: Literal["red", "blue"] = "red"
+    power_w: AtLeastZero | None = None
+    cooperativity: AtLeastZero | None = None
+    plane: Literal["coupler", "fibre"] = "coupler"
+    insertion: Fraction = 1.0
+    detuning_hz: float = 0.0
+    pulse_length_s: AboveZero | None = None
+
+    @model_validator(mode="after")
+    def _one_power(self) -> "PumpTable":
+        if self.power_w is not None and self.cooperativity is not None:
+            raise ValueError("give 'power_w' or 'cooperativity', not both")
+        return self
+
+
+class TransducerTable(Strict):
+    """``[arm.transducer]``: a device by name, its pump, and any of its numbers overridden."""
+
+    device: str
+    operating_point: str | None = None
+    pump: PumpTable = PumpTable()
+    override: dict[str, object] = Field(default_factory=dict)
+
+
+class NodeTable(Strict):
+    """``[arm.node]``: the qubit and the photon it emits."""
+
+    qubit: str
+    bright_population: Probability
+    photon_fwhm_s: AboveZero
+    emission_efficiency: Fraction | Share
+    offset_hz: float = 0.0
+    override: dict[str, object] = Field(default_factory=dict)
+
+
+class PathEntry(Strict):
+    """``[[arm.path]]``: one part on the way to the station, in signal order."""
+
+    part: str
+    count: Annotated[int, Field(ge=1, le=64)] = 1
+    length_km: AtLeastZero | None = None
+    override: dict[str, object] = Field(default_factory=dict)
+
+
+class ArmTable(Strict):
+    """``[arm]``, ``[arm_a]``, ``[arm_b]``: one side of the link."""
+
+    transducer: TransducerTable
+    node: NodeTable
+    path: list[PathEntry]
+
+
+class StationTable(Strict):
+    """``[station]``: the midpoint."""
+
+    detector: str
+    splitter: str
+    gate_s: AboveZero
+    phase_rms_rad: AtLeastZero | NonNegative
+    phase_change_rms_rad: AtLeastZero | NonNegative
+    distinguishability: Probability | Share = 1.0
+    override: dict[str, object] = Field(default_factory=dict)
+
+
+class ScheduleTable(Strict):
+    """``[schedule]``: timing and down times."""
+
+    reset_s: AtLeastZero | NonNegative
+    feedback_s: AtLeastZero | NonNegative
+    pump_duty: Fraction | Share
+    lock_duty: Fraction | Share
+    hold_s: AboveZero | None = None
+    repetition_rate_hz: AboveZero | Positive | None = None
+
+
+class ScenarioFile(Strict):
+    """A whole scenario, arms already laid out."""
+
+    schema_version: Literal[1]
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    title: str = ""
+    schemes: Annotated[list[Literal["single-click", "two-click"]], Field(min_length=1)]
+    arm_a: ArmTable
+    arm_b: ArmTable
+    station: StationTable
+    schedule: ScheduleTable
+
+
+@dataclass(frozen=True)
+class ArmSetup:
+    """One side of a link before any light runs: device, pump, qubit and path.
+
+    Parameters
+    ----------
+    name : str
+        A or B.
+    device : Device
+        The transducer.
+    device_name : str
+        Key of its data file.
+    pump : Pump, optional
+        None for a data sheet.
+    emitter : Emitter
+        The qubit.
+    elements : tuple of Element
+        Path to the station, in signal order.
+    node_basis, device_basis : str
+        Status of the weakest number of the node and of the device.
+    """
+
+    name: str
+    device: Device
+    device_name: str
+    pump: Pump | None
+    emitter: Emitter
+    elements: tuple[Element, ...]
+    node_basis: str
+    device_basis: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A link ready to be evaluated.
+
+    Parameters
+    ----------
+    name, title : str
+        What it is called.
+    schemes : tuple of Scheme
+        Heralding schemes to compare.
+    arms : tuple of two ArmSetup
+        A and B.
+    station : Station
+        The midpoint.
+    schedule : Schedule
+        Timing.
+    inputs : tuple of Input
+        Every number it rests on that is not a design choice.
+    raw : dict
+        The parsed file, arms laid out, as it was used.
+    label : str
+        File it came from.
+    folder : Path
+        Folder that user's files are relative to.
+    files : dict of str to str
+        Text of every device and part file it rests on, by ``kind/key``.
+    """
+
+    name: str
+    title: str
+    schemes: tuple[Scheme, ...]
+    arms: tuple[ArmSetup, ArmSetup]
+    station: Station
+    schedule: Schedule
+    inputs: tuple[Input, ...]
+    raw: dict[str, object]
+    label: str
+    folder: Path
+    files: dict[str, str]
+
+
+def load_scenario(name: str | Path) -> Scenario:
+    """Read a scenario from a path, or by the name of a shipped one.
+
+    Parameters
+    ----------
+    name : str or Path
+        Path of a TOML file, or a name in ``data/scenarios``.
+
+    Raises
+    ------
+    DataError
+        If the file, a key, a value, a device or a part is not what it should be; nothing is written.
+
+    Examples
+    --------
+    >>> load_scenario("metro").arms[0].device_name
+    'sahu2022'
+    """
+    text = str(name)
+    if text.endswith(".toml") or isinstance(name, Path):
+        path, label = Path(name), text
+    else:
+        path, label = data.find("scenarios", text), f"data/scenarios/{text}.toml"
+    raw = _laid_out(data.read_toml(path, label), label)
+    return build_scenario(raw, label, path.parent)
+
+
+def _laid_out(raw: Mapping[str, object], label: str) -> dict[str, object]:
+    """Lay ``[arm_a]`` and ``[arm_b]`` over the common ``[arm]``."""
+    common = raw.get("arm", {})
+    out = {key: value for key, value in raw.items() if key != "arm"}
+    for side in ("arm_a", "arm_b"):
+        own = raw.get(side, {})
+        if not isinstance(common, Mapping) or not isinstance(own, Mapping):
+            raise DataError(f"{label}: 'arm', 'arm_a' and 'arm_b' must be tables; write them as [arm]")
+        out[side] = data.merged(common, own)
+    return out
+
+
+def build_scenario(
+    raw: Mapping[str, object],
+    label: str,
+    folder: Path,
+    replaced: Mapping[tuple[str, str], float] | None = None,
+) -> Scenario:
+    """Check a laid-out scenario and turn it into records.
+
+    Parameters
+    ----------
+    raw : mapping
+        Parsed file with ``arm_a`` and ``arm_b``.
+    label : str
+        What to call the file in errors.
+    folder : Path
+        Folder that user's device and part files are relative to.
+    replaced : mapping, optional
+        (file, key) of an input to another value for it: how uncertainties are carried through.
+    """
+    file = data.validate(ScenarioFile, raw, label)
+    build = _Builder(label, folder, replaced or {})
+    try:
+        arms = (build.arm("A", file.arm_a), build.arm("B", file.arm_b))
+        station = build.station(file.station, arms[0].device.carrier)
+        schedule = build.schedule(file.schedule, arms)
+    except DataError:
+        raise
+    except PhysicsError as error:
+        raise type(error)(f"{label}: {error}") from None
+    schemes = tuple(dict.fromkeys(Scheme(name) for name in file.schemes))
+    inputs = tuple(build.inputs.values())
+    return Scenario(
+        file.name, file.title, schemes, arms, station, schedule, inputs, dict(raw), label, folder,
+        build.files,
+    )
+
+
+class _Builder:
+    """Turns checked tables into records and keeps a list of every number that was used."""
+
+    def __init__(
+        self, label: str, folder: Path, replaced: Mapping[tuple[str, str], float]
+    ) -> None:
+        self.label, self.folder, self.replaced = label, folder, replaced
+        self.inputs: dict[tuple[str, str], Input] = {}
+        self.files: dict[str, str] = {}
+        self.pulse_rates: list[float] = []
+        self.flip = 0.0
+
+    def _note(self, entries: list[Input] | tuple[Input, ...]) -> None:
+        for entry in entries:
+            self.inputs[entry.file, entry.key] = entry
+
+    def _override(self, own: Mapping[str, object], file: str) -> dict[str, object]:
+        over = dict(data.flattened(own))
+        for (where, key), value in self.replaced.items():
+            if where == file:
+                over[key] = {"value": value, "where": "varied by its sigma", "status": "derived"}
+        return over
+
+    def _assumed(self, value: float | Number, key: str) -> float:
+        """A number of the scenario that is a claim about the world, not a choice."""
+        if not isinstance(value, Number):
+            value = Number(value=value, where=self.label, status="guess")
+        self._note([Input("scenario", key, value)])
+        return self.replaced.get(("scenario", key), value.value)
+
+    def arm(self, name: str, table: ArmTable) -> ArmSetup:
+        t = table.transducer
+        over = self._override(t.override, self._opened("devices", t.device))
+        file = load_device(t.device, t.operating_point, over, self.folder)
+        self._note(file.inputs)
+        self.pulse_rates.append(file.repetition_rate)
+        node, carrier = table.node, file.device.carrier
+        qubit = self._part(node.qubit, node.override)
+        memory, pi_time, used = parts.memory_of(qubit)
+        self._note(used)
+        self.flip = max(self.flip, pi_time)
+        emitter = Emitter(
+            memory,
+            node.bright_population,
+            node.photon_fwhm_s,
+            self._assumed(node.emission_efficiency, f"arm_{name.lower()}.node.emission_efficiency"),
+            float(angular(node.offset_hz)),
+        )
+        elements = []
+        for entry in table.path:
+            part = self._part(entry.part, entry.override)
+            element, used = parts.element_of(
+                part, carrier, length_km=entry.length_km, count=entry.count
+            )
+            self._note(used)
+            elements.append(element)
+        emission = node.emission_efficiency
+        node_basis = emission.status if isinstance(emission, Number) else "guess"
+        return ArmSetup(
+            name,
+            file.device,
+            file.file.key,
+            self._pump(t, file),
+            emitter,
+            tuple(elements),
+            node_basis,
+            parts.weakest([entry.number for entry in file.inputs]),
+        )
+
+    def _opened(self, kind: str, name: str) -> str:
+        """Note the text of a data file; return what inputs call it."""
+        path = data.find(kind, name, self.folder)
+        known_as = f"{kind}/{path.name.removesuffix('.toml')}"
+        if known_as not in self.files:
+            key = data.read_toml(path, name).get("key")
+            if f"{kind}/{key}" != known_as:
+                raise DataError(
+                    f"{name}: 'key' = {key!r} must be the file's own name; rename the file or the key"
+                )
+            self.files[known_as] = path.read_text("utf-8")
+        return known_as
+
+    def _part(self, name: str, override: Mapping[str, object]) -> parts.Part:
+        over = self._override(override, self._opened("parts", name))
+        return parts.load_part(name, over, self.folder)
+
+    def _pump(self, table: TransducerTable, file: Published) -> Pump | None:
+        p = table.pump
+        if isinstance(file.device, Datasheet):
+            if p.power_w is not None or p.cooperativity is not None:
+                raise DataError(
+                    f"{self.label}: 'transducer.pump' has no place: '{table.device}' is a data sheet "
+                    "and states no pump; leave it out"
+                )
+            return None
+        assert isinstance(file.device, ElectroOptic)
+        pump = Pump(
+            p.power_w if p.power_w is not None else (file.power or 0.0),
+            Sideband(p.sideband),
+            Plane(p.plane) if p.power_w is not None else Plane.COUPLER,
+            p.insertion if p.power_w is not None else 1.0,
+            float(angular(p.detuning_hz)),
+            p.pulse_length_s if p.pulse_length_s is not None else file.pulse_length,
+        )
+        if p.power_w is not None or (p.cooperativity is None and file.power is not None):
+            return pump
+        wanted = p.cooperativity if p.cooperativity is not None else file.cooperativity
+        if wanted is None:
+            known = getattr(file.file, "operating_point", {})
+            raise DataError(
+                f"{self.label}: no pump is given for '{table.device}': set 'transducer.operating_point' to one of "
+                f"{', '.join(sorted(known)) or 'none in the file'}, or 'transducer.pump.power_w'"
+            )
+        return file.device.pump_for(wanted, pump)
+
+    def station(self, table: StationTable, carrier: float) -> Station:
+        over = table.override
+        detector_part = self._part(table.detector, _below(over, "detector"))
+        parts.check_band(detector_part, carrier)
+        detector, used = parts.detector_of(detector_part)
+        self._note(used)
+        splitter_part = self._part(table.splitter, _below(over, "splitter"))
+        splitter, used = parts.element_of(splitter_part, carrier)
+        self._note(used)
+        if not isinstance(splitter, parts.Loss):
+            raise DataError(f"{self.label}: 'station.splitter' = '{table.splitter}' is no beam splitter")
+        return Station(
+            detector,
+            table.gate_s,
+            float(np.max(splitter.loss_db)),
+            splitter.margin_db,
+            splitter.basis,
+            self._assumed(table.phase_rms_rad, "station.phase_rms_rad"),
+            self._assumed(table.phase_change_rms_rad, "station.phase_change_rms_rad"),
+            self._assumed(table.distinguishability, "station.distinguishability"),
+        )
+
+    def schedule(self, table: ScheduleTable, arms: tuple[ArmSetup, ArmSetup]) -> Schedule:
+        rate = min(self.pulse_rates)
+        if table.repetition_rate_hz is not None:
+            rate = min(rate, self._assumed(table.repetition_rate_hz, "schedule.repetition_rate_hz"))
+        pulses = [a.pump.pulse_length for a in arms if a.pump is not None and a.pump.pulse_length]
+        return Schedule(
+            self._assumed(table.reset_s, "schedule.reset_s"),
+            self.flip,
+            self._assumed(table.feedback_s, "schedule.feedback_s"),
+            max(pulses, default=0.0),
+            self._assumed(table.pump_duty, "schedule.pump_duty"),
+            rate,
+            self._assumed(table.lock_duty, "schedule.lock_duty"),
+            np.inf if table.hold_s is None else table.hold_s,
+        )
+
+
+def _below(table: Mapping[str, object], key: str) -> Mapping[str, object]:
+    below = table.get(key, {})
+    return below if isinstance(below, Mapping) else {}
+
+
+def varied(scenario: Scenario, changes: Mapping[tuple[str, str], float]) -> Scenario:
+    """The same scenario with other values for some of its inputs, keyed by (file, key)."""
+    other = build_scenario(scenario.raw, scenario.label, scenario.folder, changes)
+    return replace(other, schemes=scenario.schemes)

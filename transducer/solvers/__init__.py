@@ -1,0 +1,1 @@
+"""Engines that answer the same questions about a device."""

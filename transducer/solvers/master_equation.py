@@ -1,0 +1,307 @@
+"""The independent referee: the same questions put to a QuTiP master equation that knows nothing of matrices A and K."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavities import checks
+from cavities.errors import TruncationError
+from transducer.conversion import Conversion, Truncation
+from transducer.hamiltonian import Hamiltonian
+
+if TYPE_CHECKING:
+    import qutip
+    from scipy.sparse import csc_matrix
+
+LARGEST_DIMENSION = 640
+"""Largest Hilbert-space dimension that is tried; its Liouvillian takes about 1 GiB."""
+LARGEST_BLOCK = 40_000
+"""Largest symmetry block that is factorised [unknowns]."""
+
+Complex = NDArray[np.complex128]
+
+
+def operators(
+    hamiltonian: Hamiltonian, levels: Mapping[str, int]
+) -> tuple["qutip.Qobj", list["qutip.Qobj"], dict[str, "qutip.Qobj"]]:
+    """QuTiP objects of a device in a truncated Fock space.
+
+    Parameters
+    ----------
+    hamiltonian : Hamiltonian
+        The device.
+    levels : mapping of str to int
+        Levels of each mode, >= 2.
+
+    Returns
+    -------
+    H : Qobj
+        Hamiltonian over ħ [rad/s].
+    c_ops : list of Qobj
+        Collapse operators [rad^1/2 s^-1/2], loss and thermal gain of every port.
+    a : dict of str to Qobj
+        Annihilation operator of each mode.
+    """
+    import qutip
+
+    a = {}
+    for name in hamiltonian.modes:
+        factors = [
+            qutip.destroy(levels[m]) if m == name else qutip.qeye(levels[m])
+            for m in hamiltonian.modes
+        ]
+        a[name] = qutip.tensor(factors)
+    identity = qutip.tensor([qutip.qeye(levels[m]) for m in hamiltonian.modes])
+    H = 0 * identity
+    for term in hamiltonian.terms:
+        product = term.coefficient * identity
+        for op in term.operators:
+            product = product * (a[op.mode].dag() if op.dagger else a[op.mode])
+        H = H + product
+    c_ops = []
+    for channel in hamiltonian.channels:
+        down = channel.kappa * (channel.occupation + 1)
+        up = channel.kappa * channel.occupation
+        if down > 0:
+            c_ops.append(np.sqrt(down) * a[channel.mode])
+        if up > 0:
+            c_ops.append(np.sqrt(up) * a[channel.mode].dag())
+    return H, c_ops, a
+
+
+class _Solved:
+    """Steady state and resolvent of one truncated device, in the blocks that its symmetry leaves uncoupled."""
+
+    def __init__(self, hamiltonian: Hamiltonian, levels: Mapping[str, int]) -> None:
+        import qutip
+        from scipy.sparse.csgraph import connected_components
+
+        H, c_ops, a = operators(hamiltonian, levels)
+        self.scale = float(max(c.kappa for c in hamiltonian.channels))
+        self.a = {name: op.to("CSR").data.as_scipy().tocsr() for name, op in a.items()}
+        self.dimension = H.shape[0]
+        liouvillian = qutip.liouvillian(H, c_ops).to("CSR").data.as_scipy().tocsr()
+        liouvillian.eliminate_zeros()
+        self.L: csc_matrix = (liouvillian / self.scale).tocsc()
+        _, self.label = connected_components(abs(self.L), directed=False)
+        self.largest = 0
+        self.rho = self._steady_state()
+
+    def _block(self, support: NDArray[np.int64]) -> NDArray[np.int64]:
+        index = np.flatnonzero(np.isin(self.label, np.unique(self.label[support])))
+        self.largest = max(self.largest, len(index))
+        if len(index) > LARGEST_BLOCK:
+            raise TruncationError(
+                f"the master equation needs a block of {len(index)} unknowns, more than {LARGEST_BLOCK}; "
+                "use the scattering engine: this device is Gaussian"
+            )
+        return index
+
+    def _steady_state(self) -> Complex:
+        from scipy.sparse import csc_matrix
+        from scipy.sparse.linalg import splu
+
+        d = self.dimension
+        diagonal = np.arange(d) * (d + 1)
+        index = self._block(diagonal)
+        block = self.L[index][:, index].tolil()
+        trace = np.isin(index, diagonal).astype(np.complex128)
+        block[0, :] = trace  # the rows of a block with populations sum to zero: one of them becomes the trace
+        right = np.zeros(len(index), dtype=np.complex128)
+        right[0] = 1.0
+        vector = np.zeros(d * d, dtype=np.complex128)
+        vector[index] = splu(csc_matrix(block)).solve(right)
+        rho = vector.reshape(d, d, order="F")
+        return np.asarray((rho + rho.conj().T) / 2)
+
+    def resolvents(
+        self,
+        omega: NDArray[np.float64],
+        questions: Sequence[tuple[Complex, "csc_matrix"]],
+    ) -> list[Complex]:
+        r"""Half-sided transforms :math:`\int_0^\infty dt\,e^{i\omega t}\,\mathrm{Tr}[M e^{Lt} X]` [s].
+
+        One factorisation per frequency serves all `questions` (X, M); each answer has the shape of `omega`.
+        """
+        from scipy.sparse import identity
+        from scipy.sparse.linalg import splu
+
+        vectors = np.stack([start.reshape(-1, order="F") for start, _ in questions], axis=1)
+        support = np.flatnonzero(np.any(np.abs(vectors) > 0, axis=1))
+        answers = [np.zeros(omega.shape, dtype=np.complex128) for _ in questions]
+        if len(support) == 0:
+            return answers
+        index = self._block(support)
+        block = self.L[index][:, index]
+        one = identity(len(index), format="csc")
+        # Tr[M X] = sum_ij M_ji X_ij: column-stacked, the row vector of M^T
+        rows = [np.asarray(m.toarray()).T.reshape(-1, order="F")[index] for _, m in questions]
+        for k, w in np.ndenumerate(omega):
+            solved = splu((block + 1j * w / self.scale * one).tocsc()).solve(vectors[index])
+            for q, row in enumerate(rows):
+                answers[q][k] = -(row @ solved[:, q]) / self.scale
+        return answers
+
+    @property
+    def leakage(self) -> float:
+        """Largest population of any mode's highest level."""
+        return float(max(np.abs(self._top(name)) for name in self.a))
+
+    def _top(self, name: str) -> float:
+        a = self.a[name]
+        number = np.rint((a.conj().T @ a).diagonal().real)
+        return float(np.sum(self.rho.diagonal().real[number == number.max()]))
+
+
+@dataclass(frozen=True)
+class _Answer:
+    amplitude: Complex
+    noise: NDArray[np.float64]
+    leakage: float
+    block: int
+
+
+def _answer(
+    hamiltonian: Hamiltonian,
+    levels: Mapping[str, int],
+    source: str,
+    target: str,
+    omega: NDArray[np.float64],
+) -> _Answer:
+    solved = _Solved(hamiltonian, levels)
+    inp, out = hamiltonian.channel(source), hamiltonian.channel(target)
+    a, b, rho = solved.a[out.mode], solved.a[inp.mode], solved.rho
+    b_dag, a_dag = b.conj().T, a.conj().T
+    rate = np.sqrt(inp.kappa * out.kappa)
+    # coherent probe (Kubo): the output follows <[a(t), b^dag]>, or <[a(t), b]> when it is phase conjugated
+    probe, spectrum, response = solved.resolvents(
+        omega,
+        [(b_dag @ rho - rho @ b_dag, a), (rho @ a_dag, a), (a_dag @ rho - rho @ a_dag, a)],
+    )
+    amplitude = (1.0 if source == target else 0.0) - rate * probe
+    if not np.any(np.abs(amplitude) > 1e-12):
+        amplitude = rate * solved.resolvents(omega, [(b @ rho - rho @ b, a)])[0]
+    spectrum, response = 2 * spectrum.real, 2 * response.real
+    noise = out.occupation + out.kappa * (spectrum - out.occupation * response)
+    return _Answer(amplitude, noise, solved.leakage, solved.largest)
+
+
+def _first_guess(hamiltonian: Hamiltonian) -> dict[str, int]:
+    levels = {}
+    for mode in hamiltonian.modes:
+        doors = [c for c in hamiltonian.channels if c.mode == mode]
+        total = sum(c.kappa for c in doors)
+        n = sum(c.kappa * c.occupation for c in doors) / total if total > 0 else 0.0
+        tail = np.log(1e-8) / np.log(n / (1 + n)) if n > 0 else 0.0
+        levels[mode] = max(3, int(np.ceil(tail)))
+    return levels
+
+
+def _enlarged(levels: Mapping[str, int], mode: str) -> dict[str, int]:
+    return {**levels, mode: levels[mode] + max(1, int(np.ceil(0.2 * levels[mode])))}
+
+
+def _distance(one: _Answer, two: _Answer, rtol: float, atol: float) -> float:
+    """Largest difference of efficiency or noise, in units of the tolerance."""
+    pairs = (
+        (np.abs(one.amplitude) ** 2, np.abs(two.amplitude) ** 2),
+        (one.noise, two.noise),
+    )
+    return max(float(np.max(np.abs(x - y) / (rtol * np.abs(y) + atol))) for x, y in pairs)
+
+
+def convert(
+    hamiltonian: Hamiltonian,
+    source: str,
+    target: str,
+    omega: NDArray[np.float64],
+    rtol: float = 2e-7,
+    atol: float = 2e-10,
+) -> Conversion:
+    r"""Efficiency and noise from one port to another, from the master equation alone.
+
+    Efficiency is the response of the output to a weak coherent probe at the source (Kubo),
+
+    .. math:: S(\omega) = \delta - \sqrt{\kappa_i\kappa_j}\int_0^\infty dt\,e^{i\omega t}\langle[a_i(t),a_j^\dagger(0)]\rangle,
+
+    and the output noise is the port's spectrum with the interference between what comes in and what comes out,
+
+    .. math:: N_\mathrm{out}(\omega) = n_i + \kappa_i\,\mathcal S_{a^\dagger a}(\omega)
+              - 2\kappa_i n_i\,\mathrm{Re}\!\int_0^\infty dt\,e^{i\omega t}\langle[a_i(t),a_i^\dagger(0)]\rangle .
+
+    Parameters
+    ----------
+    hamiltonian : Hamiltonian
+        The device.
+    source, target : str
+        Port names, as in `transducer.solvers.scattering.convert`.
+    omega : ndarray, shape (n,)
+        Offset of the signal from the frame [rad/s].
+    rtol, atol : float
+        Asked accuracy of efficiency [1] and noise [quanta]: the Fock space grows until enlarging any mode by a fifth
+        moves neither by more than ``rtol * value + atol`` at nine of the frequencies.
+
+    Returns
+    -------
+    Conversion
+        With its `Truncation`; contributions by port are left empty.
+
+    Raises
+    ------
+    TruncationError
+        If no Fock space within `LARGEST_DIMENSION` reaches the accuracy; the sentence says what was reached.
+
+    Notes
+    -----
+    The Liouvillian is QuTiP's. Whatever symmetry it has shows as blocks that its sparsity leaves uncoupled; they are
+    found from the matrix itself, and only those that the question needs are factorised.
+
+    Source: Gardiner and Zoller, *Quantum Noise*, sections 5.3 and 5.4 (regression theorem, output correlations).
+    """
+    checks.number("master_equation.convert: omega", omega, "rad/s")
+    omega = np.atleast_1d(np.asarray(omega, dtype=np.float64))
+
+    some = omega[np.unique(np.linspace(0, len(omega) - 1, 9).astype(int))]
+
+    @lru_cache(maxsize=None)
+    def answer(sizes: tuple[int, ...]) -> _Answer:
+        levels = dict(zip(hamiltonian.modes, sizes, strict=True))
+        return _answer(hamiltonian, levels, source, target, some)
+
+    levels = _first_guess(hamiltonian)
+    while True:
+        moves = {}
+        for mode in hamiltonian.modes:
+            larger = _enlarged(levels, mode)
+            _refuse_too_large(larger, levels, moves)
+            moves[mode] = _distance(
+                answer(tuple(levels.values())), answer(tuple(larger.values())), rtol, atol
+            )
+        if max(moves.values()) <= 1.0:
+            break
+        for mode, move in moves.items():
+            if move > 1.0:
+                levels = _enlarged(levels, mode)
+    best = _answer(hamiltonian, levels, source, target, omega)
+    report = Truncation(dict(levels), max(moves.values()), best.leakage, best.block)
+    return Conversion(
+        omega, best.amplitude, best.noise, source, target, "master-equation", truncation=report
+    )
+
+
+def _refuse_too_large(
+    larger: Mapping[str, int], levels: Mapping[str, int], moves: Mapping[str, float]
+) -> None:
+    dimension = int(np.prod(list(larger.values())))
+    if dimension > LARGEST_DIMENSION:
+        kept = " x ".join(str(n) for n in levels.values())
+        reached = f"; at {kept} levels a quantity still moves by {max(moves.values()):.2g} tolerances" if moves else ""
+        raise TruncationError(
+            f"the master equation needs a Fock space of dimension {dimension} or more (Liouvillian of "
+            f"{dimension**2:.2g} unknowns), beyond {LARGEST_DIMENSION}{reached}: the occupations are too high for it; "
+            "the scattering engine is exact here"
+        )

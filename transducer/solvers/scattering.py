@@ -1,0 +1,166 @@
+"""The exact answer of a linear device: its scattering matrix at every frequency, and every bath seen through it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transducer.conversion import Conversion, half_power_width
+from transducer.linear import LinearDevice
+
+BLOCK = 8192
+"""Frequencies and batch points solved at once: keeps memory flat and the cache warm."""
+
+Complex = NDArray[np.complex128]
+
+
+def scatter(device: LinearDevice, omega: NDArray[np.float64]) -> Complex:
+    r"""Scattering matrix between all ports (L1, L4).
+
+    .. math:: S(\omega) = 1 - K(-i\omega - A)^{-1}K^\dagger
+
+    Parameters
+    ----------
+    device : LinearDevice
+        A of shape (..., n, n); its batch axes broadcast against those of `omega`.
+    omega : ndarray, shape (...)
+        Offset from the frame [rad/s]. For a batch of devices at several frequencies give both an axis:
+        A (b, 1, n, n) and omega (w,) give S (b, w, p, p).
+
+    Returns
+    -------
+    ndarray of complex, shape (..., p, p)
+        Row: port out. Column: port in. :math:`S J S^\dagger = J`, unitary for a beam splitter.
+
+    Source: Gardiner and Collett, Phys. Rev. A 31, 3761 (1985), with the sign of SLH.
+    """
+    omega = np.asarray(omega, dtype=np.float64)
+    n = device.A.shape[-1]
+    ports = len(device.ports)
+    batch = np.broadcast_shapes(device.A.shape[:-2], device.K.shape[:-2], omega.shape)
+    size = int(np.prod(batch, dtype=np.int64))
+    drift = np.broadcast_to(device.A, (*batch, n, n)).reshape(size, n, n)
+    coupling = np.broadcast_to(device.K, (*batch, ports, n)).reshape(size, ports, n)
+    frequency = np.broadcast_to(omega, batch).reshape(size)
+    out = np.empty((size, ports, ports), dtype=np.complex128)
+    for start in range(0, size, BLOCK):
+        at = slice(start, start + BLOCK)
+        K = coupling[at]
+        pencil = -1j * frequency[at, None, None] * np.eye(n) - drift[at]
+        response = np.linalg.solve(pencil, np.conj(np.swapaxes(K, -1, -2)).astype(np.complex128))
+        out[at] = np.eye(ports) - K @ response
+    return out.reshape(*batch, ports, ports)
+
+
+def noise_by_port(device: LinearDevice, S: Complex, target: str) -> dict[str, NDArray[np.float64]]:
+    r"""Output noise at one port, by the port where it comes in (L3, L4).
+
+    .. math:: N_\mathrm{out} = \sum_{j\,\text{same kind}} |S_{ij}|^2 n_j + \sum_{j\,\text{other kind}} |S_{ij}|^2 (n_j+1)
+
+    Parameters
+    ----------
+    device : LinearDevice
+        Its ports carry the occupations.
+    S : ndarray of complex, shape (..., p, p)
+        From `scatter`.
+    target : str
+        Port at whose output the noise is counted.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (...)
+        Normally ordered quanta at the target port, per mode.
+    """
+    i = device.index(target)
+    kind = device.ports[i].creation
+    noise = {}
+    for j, port in enumerate(device.ports):
+        quanta = np.asarray(port.occupation) + (port.creation != kind)
+        noise[port.name] = np.asarray(np.abs(S[..., i, j]) ** 2 * quanta)
+    return noise
+
+
+def convert(device: LinearDevice, source: str, target: str, omega: NDArray[np.float64]) -> Conversion:
+    """Efficiency and noise from one port to another.
+
+    Parameters
+    ----------
+    device : LinearDevice
+        A stable device.
+    source, target : str
+        Port names. Efficiency is from the input of `source` to the output of `target`; noise is normally ordered, at
+        the output of `target`.
+    omega : ndarray, shape (n,)
+        Offset of the signal from the frame [rad/s].
+
+    Returns
+    -------
+    Conversion
+        With the contribution of every port.
+    """
+    S = scatter(device, np.asarray(omega, dtype=np.float64))
+    contributions = noise_by_port(device, S, target)
+    total = np.sum(list(contributions.values()), axis=0)
+    amplitude = S[..., device.index(target), device.index(source)]
+    return Conversion(
+        np.asarray(omega, float), amplitude, total, source, target, "scattering", contributions
+    )
+
+
+def bandwidth(device: LinearDevice, source: str, target: str, scale: float) -> float:
+    """Full width at half maximum of the conversion from `source` to `target` [rad/s] (L2).
+
+    `scale` [rad/s] is any width of the order of the line's, for example the largest linewidth.
+    """
+    i, j = device.index(target), device.index(source)
+
+    def efficiency(omega: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.abs(scatter(device, omega)[..., i, j]) ** 2)
+
+    return half_power_width(efficiency, scale)
+
+
+@dataclass(frozen=True)
+class PairMoments:
+    """Normally ordered moments of two output ports at one frequency.
+
+    Parameters
+    ----------
+    n_1, n_2 : ndarray, shape (...)
+        Occupations per mode [quanta]; port 1 at ω, port 2 at -ω.
+    m : ndarray of complex, shape (...)
+        Anomalous moment of the two [quanta].
+    """
+
+    n_1: NDArray[np.float64]
+    n_2: NDArray[np.float64]
+    m: Complex
+
+
+def pair_moments(
+    device: LinearDevice, first: str, second: str, omega: NDArray[np.float64]
+) -> PairMoments:
+    r"""Moments of a squeezed pair of outputs, one annihilation-type and one creation-type port (L4, L5).
+
+    .. math:: m = \sum_j S_{1j} S_{2j}^* \,(n_j + [j\,\text{annihilation-type}])
+
+    Parameters
+    ----------
+    device : LinearDevice
+        Below threshold.
+    first : str
+        Port of an annihilation operator (a at ω).
+    second : str
+        Port of a creation operator (b at -ω).
+    omega : ndarray, shape (...)
+        Frequency [rad/s].
+    """
+    S = scatter(device, omega)
+    i, k = device.index(first), device.index(second)
+    n_1 = np.sum(list(noise_by_port(device, S, first).values()), axis=0)
+    n_2 = np.sum(list(noise_by_port(device, S, second).values()), axis=0)
+    # <a_out b_out>: b_out = conj(row k); an annihilation-type input gives <c c^dag> = n + 1, a creation-type one n
+    order = np.array([0.0 if port.creation else 1.0 for port in device.ports])
+    quanta = np.stack([np.asarray(port.occupation) for port in device.ports], axis=-1) + order
+    m = np.sum(S[..., i, :] * np.conj(S[..., k, :]) * quanta, axis=-1)
+    return PairMoments(n_1, n_2, np.asarray(m))

@@ -1,0 +1,3 @@
+"""Version of the toolkit, in one place."""
+
+__version__ = "0.1.0"

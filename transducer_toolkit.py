@@ -1,0 +1,26 @@
+"""The door of the distribution ``transducer-toolkit``: it makes sure that ``transducer`` is ours, then runs it.
+
+An unrelated distribution on PyPI owns a package that is also named ``transducer``. If that one is found
+first, nothing inside our package could say so; this module can.
+"""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+CLASH = (
+    "the package 'transducer' found at {found} belongs to another distribution, not to transducer-toolkit; "
+    "remove it with 'python -m pip uninstall transducer' and install transducer-toolkit again"
+)
+
+
+def main() -> None:
+    """Run the command line, or say in one sentence why another package stands in its place."""
+    spec = find_spec("transducer")
+    found = Path(spec.origin).parent if spec is not None and spec.origin else None
+    if found is None or not (found / "cli.py").is_file():
+        sys.stderr.write("transducer: " + CLASH.format(found=found) + "\n")
+        raise SystemExit(2)
+    from transducer.cli import main as run
+
+    run()
