@@ -59,6 +59,14 @@ def number(
     ...
     cavities.errors.ParameterError: Mode.kappa_ext [rad/s] must be a finite number >= 0, got -1.0
     """
+    if type(value) is float and (  # the common case, without arrays
+        (at_least is None or value >= at_least)
+        and (above is None or value > above)
+        and (at_most is None or value <= at_most)
+        and (below is None or value < below)
+        and -float("inf") < value < float("inf")
+    ):
+        return
     rule = _rule(at_least, above, at_most, below)
     try:
         array = np.asarray(value, dtype=np.float64)

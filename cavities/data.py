@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -43,7 +44,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 class Strict(BaseModel):
     """Base of everything read from a file: no unknown key, no silent change of type, no infinite number."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 class Number(Strict):
@@ -147,6 +150,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "known: " + (", ".join(options) if options else "none")
 
 
+@lru_cache(maxsize=None)
 def root(kind: str) -> Path:
     """Folder that holds the files of `kind`: ``data/`` of a checkout, or the copy inside a wheel.
 
@@ -200,7 +204,7 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     return path
 
 
-def read_toml(path: Path, label: str | None = None) -> dict[str, object]:
+def read_toml(path: Path, label: str | None = None) -> Mapping[str, object]:
     """Parse a TOML file.
 
     Parameters
@@ -210,6 +214,11 @@ def read_toml(path: Path, label: str | None = None) -> dict[str, object]:
     label : str, optional
         What to call it in an error; the path by default.
 
+    Returns
+    -------
+    mapping
+        Nested tables; shared between callers, so copy before changing anything.
+
     Raises
     ------
     DataError
@@ -217,12 +226,21 @@ def read_toml(path: Path, label: str | None = None) -> dict[str, object]:
     """
     name = label or str(path)
     try:
-        text = path.read_bytes().decode("utf-8")
+        stamp = path.stat()
+        return _parsed(path, name, stamp.st_mtime_ns, stamp.st_size)
     except FileNotFoundError:
         raise DataError(f"{name}: there is no such file; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DataError(f"{name}: cannot be read: {reason}") from None
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: Path, name: str, changed: int, size: int) -> dict[str, object]:
+    """Parse a file once per change of it; nobody may alter what is returned."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"{name}: cannot be read: it is not UTF-8 text") from None
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -365,28 +383,26 @@ def load(
         If the file or a key does not exist or a value is not allowed.
     """
     label = name if name.endswith(".toml") else f"data/{kind}/{name}.toml"
-    raw = read_toml(find(kind, name, beside), label)
+    raw: Mapping[str, object] = read_toml(find(kind, name, beside), label)
     for dotted, value in (override or {}).items():
         raw = _overridden(raw, dotted, value, exclusive)
     return validate(model, raw, label)
 
 
 def _overridden(
-    raw: dict[str, object], dotted: str, value: object, exclusive: Iterable[tuple[str, str]]
+    raw: Mapping[str, object], dotted: str, value: object, exclusive: Iterable[tuple[str, str]]
 ) -> dict[str, object]:
-    *heads, last = dotted.split(".")
-    before: object = raw
-    for part in heads:
-        before = before.get(part) if isinstance(before, Mapping) else None
-    if isinstance(before, dict):
-        for pair in exclusive:
-            if last in pair:
-                before.pop(pair[1 - pair.index(last)], None)
+    """Copy of `raw` with one dotted key replaced, not merged: a new number inherits nothing from the old one."""
+    head, _, rest = dotted.partition(".")
+    out = dict(raw)
+    if rest:
+        below = out.get(head)
+        out[head] = _overridden(below if isinstance(below, Mapping) else {}, rest, value, exclusive)
+        return out
+    for pair in exclusive:
+        if head in pair:
+            out.pop(pair[1 - pair.index(head)], None)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = {"value": float(value), "where": "given by the user", "status": "guess"}
-    if isinstance(before, dict):
-        before.pop(last, None)  # a new number does not inherit the old one's uncertainty
-    here: dict[str, object] = {last: value}
-    for part in reversed(heads):
-        here = {part: here}
-    return merged(raw, here)
+    out[head] = value
+    return out

@@ -8,7 +8,7 @@ from fibre.herald import Detection, Heralded, Scheme, click_operator, single_cli
 from fibre.link import Arm, Link, LinkFigures, Row, evaluate_link, propagate
 from fibre.memory import Memory, QubitChannel, decay, qubit_channel
 from fibre.parts import load_part
-from fibre.photon import Photon, SpectralGrid, gaussian_amplitude, overlap
+from fibre.photon import Photon, SpectralGrid, Wave, gaussian_amplitude, overlap
 from fibre.schedule import Schedule
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Scheme",
     "SpectralGrid",
     "Station",
+    "Wave",
     "click_operator",
     "decay",
     "direct_bound",

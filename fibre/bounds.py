@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from cavities import checks
 from cavities.constants import Real
+from fibre.herald import Detection, click_operator
 
 
 def pure_loss_bound(transmission: Real) -> NDArray[np.float64]:
@@ -47,7 +48,7 @@ LOW_TRANSMISSION_THRESHOLD = (np.sqrt(2) - 1) / 2
 [quanta] (L23)."""
 
 
-def noise_threshold(transmission: float) -> float:
+def noise_threshold(transmission: Real) -> NDArray[np.float64]:
     r"""Input-referred noise at which heralded pairs of two equal arms stop being entangled (L23).
 
     Solves :math:`\mathrm{Coh}^2 = P_{00}P_{11}` of L21 for :math:`n`, one noise mode per gate, threshold detectors
@@ -55,28 +56,26 @@ def noise_threshold(transmission: float) -> float:
 
     Parameters
     ----------
-    transmission : float
+    transmission : float or ndarray, shape (...)
         Transmission τ from emitter to detector of each arm [1], in (0, 1].
 
     Returns
     -------
-    float
+    ndarray, shape (...)
         Noise n = N/τ referred to the emitter [quanta]: 0.2071 at low τ, 0.376 at τ = 1.
 
     Examples
     --------
-    >>> round(noise_threshold(1e-6), 5), round(noise_threshold(1.0), 3)
-    (0.20711, 0.376)
+    >>> noise_threshold([1e-6, 1.0]).round(4).tolist()
+    [0.2071, 0.3761]
     """
-    checks.number("noise_threshold: transmission", transmission, "1", above=0.0, at_most=1.0)
-    from fibre.herald import Detection, click_operator
-
-    def entangled(n: float) -> bool:
-        e = click_operator(Detection(transmission, transmission, n * transmission, n * transmission))
-        return bool(e[1, 2] ** 2 > e[0, 0] * e[3, 3])
-
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if entangled(middle) else (low, middle)
-    return (low + high) / 2
+    tau = np.asarray(transmission, dtype=np.float64)[..., None]
+    checks.number("noise_threshold: transmission", tau, "1", above=0.0, at_most=1.0)
+    low, width = np.zeros_like(tau), np.ones_like(tau)
+    for _ in range(12):  # each round keeps one sixteenth of the bracket
+        n = low + width * np.arange(17) / 16
+        click = click_operator(Detection(tau, tau, n * tau, n * tau))
+        entangled = click[..., 1, 2] ** 2 > click[..., 0, 0] * click[..., 3, 3]
+        width = width / 16
+        low = low + width * np.maximum(np.sum(entangled, axis=-1, keepdims=True) - 1, 0)
+    return np.asarray((low + width / 2)[..., 0])

@@ -215,6 +215,6 @@ class FabryPerot:
     def __call__(self, photon: Photon) -> Photon:
         """Filter the photon and its noise by the line, the pump by the rejection."""
         inserted = transmittance(self.stages * self.insertion_db)
-        line = (1 - 2j * photon.grid.omega / self.bandwidth) ** (-self.stages)
+        line = (1 - 2j * photon.wave.grid.omega / self.bandwidth) ** (-self.stages)
         pump = inserted * transmittance(self.rejection_db(photon.pump_offset))
         return photon.filtered(np.sqrt(inserted) * line, pump)

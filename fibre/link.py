@@ -330,7 +330,6 @@ def figures(link: Link, scheme: Scheme, photons: tuple[Photon, Photon]) -> tuple
     probability = final.probability
     hashing = hashing_bound(final.normalised)
     tau_a, tau_b = detection.tau_a, detection.tau_b
-    weaker = float(np.min(np.minimum(tau_a, tau_b)))
     return LinkFigures(
         transmission_a=tau_a,
         transmission_b=tau_b,
@@ -354,7 +353,7 @@ def figures(link: Link, scheme: Scheme, photons: tuple[Photon, Photon]) -> tuple
         relay_bound=relay_bound(tau_a, tau_b, scheme.rounds),
         direct_bound=direct_bound(tau_a, tau_b, scheme.rounds),
         effective_noise=_effective_noise(detection),
-        noise_threshold=noise_threshold(weaker),
+        noise_threshold=noise_threshold(np.minimum(tau_a, tau_b)),
     ), final
 
 
@@ -363,6 +362,13 @@ def _effective_noise(seen_: Detection) -> Real:
     arms = ((seen_.noise_a, seen_.tau_a), (seen_.noise_b, seen_.tau_b))
     worse = [(seen_.noise_modes * noise + seen_.dark) / tau for noise, tau in arms]
     return np.maximum(worse[0], worse[1])
+
+
+def delivered_fidelity(link: Link, scheme: Scheme) -> Real:
+    """Bell fidelity when both nodes know [1]: the short way to one figure."""
+    photons, _ = budget(link)
+    pair = heralded(link, scheme, seen(photons, link.station))
+    return delivered(link, pair)[0].fidelity
 
 
 def evaluate_link(link: Link, scheme: Scheme) -> LinkFigures:
@@ -398,7 +404,11 @@ def _arms(link: Link, **photon_changes: Real) -> Link:
 
 def _quiet(link: Link) -> Link:
     one, two = link.arms
-    arms = [replace(a, photon=replace(a.photon, noise=0.0 * a.photon.noise)) for a in (one, two)]
+    waves = [replace(a.photon.wave, noise=0.0 * a.photon.wave.noise) for a in (one, two)]
+    arms = [
+        replace(a, photon=replace(a.photon, wave=wave))
+        for a, wave in zip((one, two), waves, strict=True)
+    ]
     return replace(link, arms=(arms[0], arms[1]))
 
 

@@ -1,6 +1,7 @@
 """What a node sends: a photon whose presence is entangled with a qubit, and the noise that travels in its company."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,17 @@ from cavities.errors import ParameterError
 Spectrum = NDArray[np.float64]
 Amplitude = NDArray[np.complex128]
 
-_LEGENDRE = np.polynomial.legendre.leggauss(48)
+
+
+def _fejer(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes and weights of Fejér's first rule on [-1, 1]: spectral accuracy without an eigenvalue problem."""
+    theta = np.pi * (np.arange(points) + 0.5) / points
+    j = np.arange(1, points // 2 + 1)
+    ripple = np.sum(np.cos(2 * theta[:, None] * j) / (4 * j**2 - 1), axis=1)
+    return np.cos(theta), (2 - 4 * ripple) / points
+
+
+_NODES, _WEIGHTS = _fejer(64)
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,88 @@ class SpectralGrid:
 
 
 @dataclass(frozen=True)
+class Wave:
+    """Spectral shape of a photon and of the noise around it.
+
+    Parameters
+    ----------
+    grid : SpectralGrid
+        Frequencies, relative to the carrier.
+    amplitude : ndarray of complex, shape (n,)
+        Spectral amplitude [s^1/2]; its norm is the probability that the photon is there, at most 1.
+    noise : ndarray, shape (n,)
+        Normally ordered noise quanta per mode [quanta].
+
+    Raises
+    ------
+    ParameterError
+        If the norm exceeds one or a noise is negative.
+    """
+
+    grid: SpectralGrid
+    amplitude: Amplitude
+    noise: Spectrum
+
+    def __post_init__(self) -> None:
+        checks.number("Wave.noise", self.noise, "quanta", at_least=0.0)
+        if not self.norm <= 1 + 1e-9:
+            raise ParameterError(
+                "Wave.amplitude [s^1/2] must have a norm <= 1: a heralded link takes a converter without gain, "
+                f"got {self.norm:.6g}; use a red-detuned (beam-splitter) pump"
+            )
+
+    @cached_property
+    def share(self) -> Spectrum:
+        """Weight of each frequency in the wave packet, shape (n,); sums to `norm` [1]."""
+        return np.asarray(self.grid.weight * np.abs(self.amplitude) ** 2)
+
+    @cached_property
+    def norm(self) -> float:
+        """Probability that the photon is there [1]."""
+        return float(np.sum(self.share))
+
+    @cached_property
+    def mode_noise(self) -> float:
+        """Noise in the photon's own temporal mode [quanta]."""
+        return float(np.sum(self.share * self.noise)) / self.norm
+
+    @cached_property
+    def noise_flux(self) -> float:
+        """Noise photons per second over all frequencies [1/s]."""
+        return float(np.sum(self.grid.weight * self.noise))
+
+    @cached_property
+    def arrival(self) -> float:
+        """Mean arrival time of the wave packet, travel delays left out [s]."""
+        delay = np.gradient(np.unwrap(np.angle(self.amplitude)), self.grid.omega)
+        return float(np.sum(self.share * delay)) / self.norm
+
+    def gate_share(self, gate: float) -> float:
+        r"""Share of the wave packet inside a gate centred on its mean arrival.
+
+        .. math:: \int_{-T/2}^{T/2} |v(t_0+t)|^2 dt \Big/ \int |v|^2 dt
+
+        Parameters
+        ----------
+        gate : float
+            Gate length T [s], > 0.
+
+        Returns
+        -------
+        float
+            Share [1], by 64-point Fejér quadrature of the Fourier transform.
+        """
+        checks.number("Wave.gate_share: gate", gate, "s", above=0.0)
+        keep = self.share > 1e-16 * np.max(self.share)
+        time = self.arrival + 0.5 * gate * _NODES
+        kernel = np.exp(-1j * np.outer(time, self.grid.omega[keep]))
+        # einsum, not a BLAS product: this small sum must not wake a thread pool
+        packet = np.einsum("tk,k->t", kernel, (self.grid.weight * self.amplitude)[keep])
+        inside = 0.5 * gate * float(np.sum(_WEIGHTS * np.abs(packet) ** 2))
+        return min(1.0, inside / self.norm)
+
+
+@dataclass(frozen=True)
 class Photon:
     r"""One arm's photon at one plane, with the noise around it and the qubit it left behind.
 
@@ -63,12 +156,8 @@ class Photon:
 
     Parameters
     ----------
-    grid : SpectralGrid
-        Frequencies, relative to the carrier.
-    amplitude : ndarray of complex, shape (n,)
-        Spectral amplitude at this plane, up to the factor of `transmittance` [s^1/2]; at emission its norm is 1.
-    noise : ndarray, shape (n,)
-        Normally ordered noise quanta per mode at this plane, up to the factor of `transmittance` [quanta].
+    wave : Wave
+        Shape of photon and noise, up to the factor of `transmittance`.
     bright : float or ndarray, shape (...)
         Bright-state population α [1].
     carrier : float
@@ -89,9 +178,7 @@ class Photon:
         Angular frequency of the pump from the carrier [rad/s].
     """
 
-    grid: SpectralGrid
-    amplitude: Amplitude
-    noise: Spectrum
+    wave: Wave
     bright: Real
     carrier: float
     emitted: float = 0.0
@@ -105,43 +192,24 @@ class Photon:
     def __post_init__(self) -> None:
         checks.probability("Photon.bright", self.bright)
         checks.probability("Photon.transmittance", self.transmittance)
-        checks.number("Photon.noise", self.noise, "quanta", at_least=0.0)
         checks.number("Photon.pump_flux", self.pump_flux, "1/s", at_least=0.0)
         checks.number("Photon.carrier", self.carrier, "rad/s", above=0.0)
         checks.number("Photon.clock", self.clock, "s", at_least=self.emitted)
-        if self._norm > 1 + 1e-9:
-            raise ParameterError(
-                "Photon.amplitude [s^1/2] must have a norm <= 1: a heralded link takes a converter without gain, "
-                f"got {self._norm:.6g}; use a red-detuned (beam-splitter) pump"
-            )
-
-    @property
-    def _norm(self) -> float:
-        return float(np.sum(self.grid.weight * np.abs(self.amplitude) ** 2))
 
     @property
     def transmission(self) -> Real:
         """Probability that the photon, if one was sent, is at this plane [1]: the arm's τ so far."""
-        return self.transmittance * self._norm
+        return self.transmittance * self.wave.norm
 
     @property
     def mode_noise(self) -> Real:
         """Noise quanta in the photon's own temporal mode at this plane [quanta]."""
-        share = self.grid.weight * np.abs(self.amplitude) ** 2
-        return self.transmittance * float(np.sum(share * self.noise) / np.sum(share))
+        return self.transmittance * self.wave.mode_noise
 
     @property
     def noise_flux(self) -> Real:
         """Noise photons per second at this plane, over all frequencies [1/s]."""
-        return self.transmittance * float(np.sum(self.grid.weight * self.noise))
-
-    @property
-    def arrival(self) -> float:
-        """Mean arrival time of the wave packet, travel delays left out [s]."""
-        phase = np.unwrap(np.angle(self.amplitude))
-        delay = np.gradient(phase, self.grid.omega)
-        share = self.grid.weight * np.abs(self.amplitude) ** 2
-        return float(np.sum(share * delay) / np.sum(share))
+        return self.transmittance * self.wave.noise_flux
 
     def attenuated(self, transmittance: Real) -> "Photon":
         """Send photon, noise and pump light through a cold, frequency-independent loss [1]."""
@@ -154,41 +222,14 @@ class Photon:
 
     def filtered(self, response: Amplitude, pump_transmittance: Real) -> "Photon":
         """Send it through a passive filter of amplitude `response` [1], with another transmission for the pump [1]."""
-        return replace(
-            self,
-            amplitude=self.amplitude * response,
-            noise=self.noise * np.abs(response) ** 2,
-            pump_flux=self.pump_flux * pump_transmittance,
-        )
+        amplitude = self.wave.amplitude * response
+        wave = Wave(self.wave.grid, amplitude, self.wave.noise * np.abs(response) ** 2)
+        return replace(self, wave=wave, pump_flux=self.pump_flux * pump_transmittance)
 
     def gated(self, gate: float) -> "Photon":
         """Cut the photon by a detection gate of length `gate` [s] centred on its arrival; the noise rate stays."""
-        return replace(self, amplitude=self.amplitude * np.sqrt(self.gate_share(gate)))
-
-    def gate_share(self, gate: float) -> float:
-        r"""Share of the wave packet inside a gate centred on its mean arrival.
-
-        .. math:: \int_{-T/2}^{T/2} |v(t_0+t)|^2 dt \Big/ \int |v|^2 dt
-
-        Parameters
-        ----------
-        gate : float
-            Gate length T [s], > 0.
-
-        Returns
-        -------
-        float
-            Share [1], by 48-point Gauss-Legendre quadrature of the Fourier transform.
-        """
-        checks.number("Photon.gate_share: gate", gate, "s", above=0.0)
-        share = self.grid.weight * np.abs(self.amplitude) ** 2
-        keep = share > 1e-16 * np.max(share)
-        nodes, weights = _LEGENDRE
-        time = self.arrival + 0.5 * gate * nodes
-        kernel = np.exp(-1j * np.outer(time, self.grid.omega[keep]))
-        packet = kernel @ (self.grid.weight * self.amplitude)[keep]
-        inside = 0.5 * gate * float(np.sum(weights * np.abs(packet) ** 2))
-        return min(1.0, inside / float(np.sum(share)))
+        kept = np.sqrt(self.wave.gate_share(gate))
+        return replace(self, wave=replace(self.wave, amplitude=self.wave.amplitude * kept))
 
 
 def gaussian_amplitude(omega: Spectrum, fwhm: float) -> Amplitude:
@@ -221,11 +262,9 @@ def overlap(first: Photon, second: Photon) -> float:
     ParameterError
         If the photons live on different frequency grids.
     """
-    if first.grid.omega.shape != second.grid.omega.shape or not np.array_equal(
-        first.grid.omega, second.grid.omega
-    ):
+    one, two = first.wave, second.wave
+    if not np.array_equal(one.grid.omega, two.grid.omega):
         raise ParameterError("overlap: the two photons must share one SpectralGrid")
-    shift = np.exp(1j * first.grid.omega * (first.arrival - second.arrival))
-    product = first.grid.weight * np.conj(first.amplitude) * second.amplitude * shift
-    norms = np.sqrt(first._norm * second._norm)
-    return min(1.0, float(np.abs(np.sum(product)) / norms))
+    shift = np.exp(1j * one.grid.omega * (one.arrival - two.arrival))
+    product = one.grid.weight * np.conj(one.amplitude) * two.amplitude * shift
+    return min(1.0, float(np.abs(np.sum(product))) / np.sqrt(one.norm * two.norm))

@@ -13,7 +13,18 @@ from cavities.errors import ParameterError, PhysicsError, ValidityError
 from cavities.pump import Sideband
 from fibre.elements import FabryPerot
 from fibre.herald import Heralded, Scheme
-from fibre.link import CAUSES, Arm, Link, LinkFigures, Row, budget, evaluate_link, figures, without
+from fibre.link import (
+    CAUSES,
+    Arm,
+    Link,
+    LinkFigures,
+    Row,
+    budget,
+    delivered_fidelity,
+    evaluate_link,
+    figures,
+    without,
+)
 from fibre.photon import SpectralGrid
 from transducer.conversion import Conversion
 from transducer.devices.datasheet import Datasheet
@@ -372,7 +383,7 @@ def _limits(link: Link, scheme: Scheme, fidelity: float) -> tuple[tuple[str, flo
     for cause in CAUSES:
         if cause == "double emission" and scheme is Scheme.TWO_CLICK:
             continue
-        better = float(evaluate_link(without(link, cause), scheme).fidelity)
+        better = float(np.max(delivered_fidelity(without(link, cause), scheme)))
         gains.append((cause, better - fidelity))
     return tuple(sorted(gains, key=lambda item: -item[1]))
 

@@ -92,10 +92,10 @@ def link(
 
 def _targets(out: Path | None, overwrite: bool, no_files: bool) -> tuple[Path, ...]:
     """Where the files go; a place that is taken is refused before anything is computed."""
-    from transducer import archive
-
     if out is None:
         return ()
+    from transducer import archive
+
     if no_files:
         raise ParameterError(f"--out '{out}' and --no-files contradict each other; leave one of them out")
     if out.suffix != ".h5":

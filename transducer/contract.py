@@ -18,7 +18,7 @@ CONTRACT_VERSION = "1.0"
 
 
 class _Out(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class InputOut(_Out):

@@ -10,7 +10,7 @@ from cavities.errors import ValidityError
 from fibre.elements import decibels
 from fibre.link import Row
 from fibre.memory import Memory, qubit_channel
-from fibre.photon import Photon, SpectralGrid, gaussian_amplitude
+from fibre.photon import Photon, SpectralGrid, Wave, gaussian_amplitude
 from transducer.conversion import Conversion
 
 
@@ -119,10 +119,9 @@ def emit(
     """
     u = gaussian_amplitude(grid.omega - emitter.offset, emitter.photon_fwhm)
     kept = qubit_channel(emitter.memory, emitter.idle)
+    amplitude = np.sqrt(emitter.efficiency) * conversion.amplitude * u
     return Photon(
-        grid,
-        np.sqrt(emitter.efficiency) * conversion.amplitude * u,
-        conversion.noise_out,
+        Wave(grid, amplitude, conversion.noise_out),
         emitter.bright,
         carrier,
         clock=emitter.idle,
