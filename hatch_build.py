@@ -1,4 +1,7 @@
-"""Put a copy of ``data/`` into wheels, inside the package that owns it; an editable install reads ``data/`` itself."""
+"""Put a copy of ``data/`` into wheels, inside the package that owns it.
+
+An editable install reads ``data/`` itself.
+"""
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 

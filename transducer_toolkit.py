@@ -1,7 +1,9 @@
-"""The door of the distribution ``transducer-toolkit``: it makes sure that ``transducer`` is ours, then runs it.
+"""The door of the distribution ``transducer-toolkit``.
 
-An unrelated distribution on PyPI owns a package that is also named ``transducer``. If that one is found
-first, nothing inside our package could say so; this module can.
+It makes sure that ``transducer`` is ours, then runs it.
+
+An unrelated distribution on PyPI owns a package that is also named ``transducer``. If that one is
+found first, nothing inside our package could say so; this module can.
 """
 
 import sys
@@ -9,7 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 CLASH = (
-    "the package 'transducer' found at {found} belongs to another distribution, not to transducer-toolkit; "
+    "the package 'transducer' found at {found} belongs to another distribution, not to "
+    "transducer-toolkit; "
     "remove it with 'python -m pip uninstall transducer' and install transducer-toolkit again"
 )
 

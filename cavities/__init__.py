@@ -1,4 +1,7 @@
-"""Floor 0, quantum optics with no device in it: modes, ports, baths, pumps, Gaussian states, and the data door."""
+"""Floor 0, quantum optics with no device in it.
+
+Modes, ports, baths, pumps, Gaussian states, and the data door.
+"""
 
 from cavities.baths import VACUUM, Bath, Heating, thermal_occupation
 from cavities.constants import angular, ordinary

@@ -59,7 +59,8 @@ class Heating:
     exponent : float
         Exponent q of the power law [1], >= 0.
     lowest, highest : float
-        Range of intracavity photons in which the law was measured [1]; `covers` says whether a point is in it.
+        Range of intracavity photons in which the law was measured [1]; `covers` says whether a
+        point is in it.
 
     Notes
     -----

@@ -1,10 +1,13 @@
-"""One door to every data file: where it lies, what is in it, and how far each number can be trusted."""
+"""One door to every data file.
+
+Where it lies, what is in it, and how far each number can be trusted.
+"""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -42,7 +45,10 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class Strict(BaseModel):
-    """Base of everything read from a file: no unknown key, no silent change of type, no infinite number."""
+    """Base of everything read from a file.
+
+    No unknown key, no silent change of type, no infinite number.
+    """
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True
@@ -150,7 +156,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "known: " + (", ".join(options) if options else "none")
 
 
-@lru_cache(maxsize=None)
+@cache
 def root(kind: str) -> Path:
     """Folder that holds the files of `kind`: ``data/`` of a checkout, or the copy inside a wheel.
 
@@ -187,7 +193,8 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     Parameters
     ----------
     kind, name : str
-        Folder below ``data/`` and file name without ending; a name that ends in ``.toml`` is a user's own file.
+        Folder below ``data/`` and file name without ending; a name that ends in ``.toml`` is a
+        user's own file.
     beside : Path, optional
         Folder that a user's own file is relative to; the working directory by default.
 
@@ -222,7 +229,8 @@ def read_toml(path: Path, label: str | None = None) -> Mapping[str, object]:
     Raises
     ------
     DataError
-        If the file is missing, unreadable, not UTF-8 or not TOML; the sentence names file, line and reason.
+        If the file is missing, unreadable, not UTF-8 or not TOML; the sentence names file, line and
+        reason.
     """
     name = label or str(path)
     try:
@@ -371,7 +379,8 @@ def load(
     model : type
         Model of the file.
     override : mapping, optional
-        Dotted key to a plain number (status ``guess``) or to a table with ``value``, ``where``, ``status``, ``sigma``.
+        Dotted key to a plain number (status ``guess``) or to a table with ``value``, ``where``,
+        ``status``, ``sigma``.
     exclusive : iterable of pairs of str
         Last parts of keys that exclude each other; an override of one takes the other out.
     beside : Path, optional
@@ -392,7 +401,10 @@ def load(
 def _overridden(
     raw: Mapping[str, object], dotted: str, value: object, exclusive: Iterable[tuple[str, str]]
 ) -> dict[str, object]:
-    """Copy of `raw` with one dotted key replaced, not merged: a new number inherits nothing from the old one."""
+    """Copy of `raw` with one dotted key replaced, not merged.
+
+    A new number inherits nothing from the old one.
+    """
     head, _, rest = dotted.partition(".")
     out = dict(raw)
     if rest:

@@ -1,4 +1,7 @@
-"""The sentences the toolkit says when physics or data forbid what was asked: one class per reason."""
+"""The sentences the toolkit says when physics or data forbid what was asked.
+
+One class per reason.
+"""
 
 
 class ToolkitError(ValueError):
@@ -6,7 +9,7 @@ class ToolkitError(ValueError):
 
 
 class PhysicsError(ToolkitError):
-    """What was asked is outside the domain or the validity of the physics (a sweep point becomes NaN)."""
+    """What was asked is outside the domain or the validity of the physics."""
 
 
 class ParameterError(PhysicsError):

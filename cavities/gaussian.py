@@ -13,7 +13,7 @@ Matrix = NDArray[np.float64]
 
 
 def symplectic_form(modes: int) -> Matrix:
-    """Commutator matrix Ω of `modes` modes in the order (x1, p1, x2, p2, ...), shape (2 modes, 2 modes)."""
+    """Commutator matrix Ω of n = `modes` modes, order (x1, p1, x2, p2, ...), shape (2n, 2n)."""
     return np.kron(np.eye(modes), np.array([[0.0, 1.0], [-1.0, 0.0]]))
 
 
@@ -26,7 +26,8 @@ def _symplectic_eigenvalues(covariance: Matrix) -> NDArray[np.float64]:
 class GaussianState:
     r"""A Gaussian state of several modes: mean vector and covariance matrix.
 
-    Quadratures :math:`x=(a+a^\dagger)/\sqrt2`, order (x1, p1, x2, p2, ...); vacuum has variance 1/2.
+    Quadratures :math:`x=(a+a^\dagger)/\sqrt2`, order (x1, p1, x2, p2, ...); vacuum has variance
+    1/2.
 
     Parameters
     ----------
@@ -69,14 +70,17 @@ class GaussianState:
 
     @classmethod
     def thermal(cls, occupations: Sequence[float]) -> "GaussianState":
-        """Independent thermal modes with mean photon numbers `occupations` [quanta]; zeros give vacuum."""
+        """Independent thermal modes with mean photon numbers `occupations` [quanta].
+
+        Zeros give vacuum.
+        """
         n = np.asarray(occupations, dtype=np.float64)
         checks.number("GaussianState.thermal: occupations", n, "quanta", at_least=0.0)
         return cls(np.zeros(2 * len(n)), np.diag(np.repeat(n + 0.5, 2)))
 
     @classmethod
     def from_moments(cls, n_1: float, n_2: float, m: complex) -> "GaussianState":
-        """Two modes with normally ordered ``<a1^dag a1>``, ``<a2^dag a2>`` and ``<a1 a2> = m`` [quanta]."""
+        """Two modes with ``<a1^dag a1>``, ``<a2^dag a2>`` and ``<a1 a2> = m`` [quanta]."""
         cross = np.array([[np.real(m), np.imag(m)], [np.imag(m), -np.real(m)]])
         v = np.block([[(n_1 + 0.5) * np.eye(2), cross], [cross.T, (n_2 + 0.5) * np.eye(2)]])
         return cls(np.zeros(4), v)
@@ -120,9 +124,12 @@ class GaussianState:
         return float(np.sum(np.maximum(0.0, -np.log2(2 * nu))))
 
     def epr_variance(self, phase: float = 0.0) -> float:
-        r"""Duan variance :math:`\langle(x_1-x_2')^2\rangle+\langle(p_1+p_2')^2\rangle` of modes 0 and 1 (L5).
+        r"""Duan variance of modes 0 and 1 (L5).
 
-        Mode 1 is turned by `phase` [rad] first. Separable states have at least 2 (at equal local gains).
+        .. math:: \Delta = \langle(x_1-x_2')^2\rangle+\langle(p_1+p_2')^2\rangle
+
+        Mode 1 is turned by `phase` [rad] first. Separable states have at least 2 (at equal local
+        gains).
 
         Source: Duan, Giedke, Cirac and Zoller, Phys. Rev. Lett. 84, 2722 (2000).
         """
@@ -170,7 +177,7 @@ class GaussianChannel:
 
     @classmethod
     def loss(cls, transmission: float, environment: float = 0.0) -> "GaussianChannel":
-        """One mode through a beam splitter of `transmission` [1] with a bath of `environment` quanta."""
+        """One mode through a loss of `transmission` [1] with a bath of `environment` [quanta]."""
         checks.probability("GaussianChannel.loss: transmission", transmission)
         checks.number("GaussianChannel.loss: environment", environment, "quanta", at_least=0.0)
         one = np.eye(2)
@@ -185,7 +192,7 @@ class GaussianChannel:
 
     @classmethod
     def of_converter(cls, efficiency: float, noise_out: float) -> "GaussianChannel":
-        """One mode through a converter of `efficiency` [1] with `noise_out` normally ordered output quanta.
+        """One mode through a converter of `efficiency` [1] with output noise `noise_out` [quanta].
 
         Raises
         ------

@@ -17,7 +17,10 @@ class Sideband(Enum):
     RED = "red"
     """Below by one microwave quantum: beam splitter, a microwave photon becomes an optical one."""
     BLUE = "blue"
-    """Above by one microwave quantum: two-mode squeezing, pairs of a microwave and an optical photon."""
+    """Above by one microwave quantum.
+
+    Two-mode squeezing, pairs of a microwave and an optical photon.
+    """
 
 
 class Plane(Enum):
@@ -42,7 +45,8 @@ class Pump:
     plane : Plane
         Reference plane of `power`.
     insertion : float
-        Power transmission from `plane` to the cavity coupler [1], in (0, 1]; must be 1 for `Plane.COUPLER`.
+        Power transmission from `plane` to the cavity coupler [1], in (0, 1]; must be 1 for
+        `Plane.COUPLER`.
     detuning : float or ndarray, shape (...)
         Pump laser minus pump resonance [rad/s].
     pulse_length : float, optional
@@ -74,7 +78,9 @@ class Pump:
             )
 
     @classmethod
-    def from_hz(cls, power: Real, *, detuning_hz: Real, sideband: Sideband = Sideband.RED) -> "Pump":
+    def from_hz(
+        cls, power: Real, *, detuning_hz: Real, sideband: Sideband = Sideband.RED
+    ) -> "Pump":
         """Make a pump, powered at the coupler [W], from its detuning/2π [Hz]."""
         return cls(power, sideband=sideband, detuning=angular(detuning_hz))
 
@@ -109,9 +115,7 @@ def photon_flux(power: Real, omega: Real) -> Real:
     return power / (HBAR * omega)
 
 
-def intracavity_photons(
-    mode: Mode, power: Real, detuning: Real = 0.0, overlap: Real = 1.0
-) -> Real:
+def intracavity_photons(mode: Mode, power: Real, detuning: Real = 0.0, overlap: Real = 1.0) -> Real:
     r"""Photons that a pump keeps in its cavity mode (L7).
 
     .. math:: n_p = \frac{|\Lambda|^2\,\kappa_\mathrm{ext}\,P/\hbar\omega_p}{\Delta^2 + \kappa^2/4}
@@ -125,7 +129,8 @@ def intracavity_photons(
     detuning : float or ndarray, shape (...)
         Laser minus resonance, Δ [rad/s].
     overlap : float or ndarray, shape (...)
-        Amplitude overlap Λ of the incoming beam with the mode that the coupler excites [1], in [0, 1].
+        Amplitude overlap Λ of the incoming beam with the mode that the coupler excites [1], in [0,
+        1].
 
     Returns
     -------
@@ -150,10 +155,11 @@ def intracavity_photons(
     return captured / (np.square(detuning) + mode.kappa**2 / 4)
 
 
-def power_for_photons(
-    mode: Mode, photons: Real, detuning: Real = 0.0, overlap: Real = 1.0
-) -> Real:
-    """Power at the cavity coupler [W] that keeps `photons` in the mode: the inverse of `intracavity_photons`."""
+def power_for_photons(mode: Mode, photons: Real, detuning: Real = 0.0, overlap: Real = 1.0) -> Real:
+    """Power at the cavity coupler [W] that keeps `photons` in the mode.
+
+    The inverse of `intracavity_photons`.
+    """
     checks.number("power_for_photons: photons", photons, "1", at_least=0.0)
     checks.number("power_for_photons: overlap", overlap, "1", above=0.0, at_most=1.0)
     flux = photons * (np.square(detuning) + mode.kappa**2 / 4) / (overlap**2 * mode.kappa_ext)

@@ -1,4 +1,7 @@
-"""Floor 1, from a photon to a pair: photons, parts, elements, detectors, heralding, memories, bounds, links."""
+"""Floor 1, from a photon to a pair.
+
+Photons, parts, elements, detectors, heralding, memories, bounds, links.
+"""
 
 from fibre.bounds import direct_bound, noise_threshold, pure_loss_bound, relay_bound
 from fibre.detectors import Detector, Station

@@ -34,25 +34,31 @@ def pure_loss_bound(transmission: Real) -> NDArray[np.float64]:
 
 
 def relay_bound(first: Real, second: Real, modes: int = 1) -> NDArray[np.float64]:
-    """Most ebits per attempt through a station between two arms (L11): the smaller arm's bound times `modes`."""
+    """Most ebits per attempt through a station between two arms (L11).
+
+    The smaller arm's bound times `modes`.
+    """
     return modes * np.minimum(pure_loss_bound(first), pure_loss_bound(second))
 
 
 def direct_bound(first: Real, second: Real, modes: int = 1) -> NDArray[np.float64]:
-    """Most ebits per attempt without a station: a reference line that a midpoint protocol may beat."""
+    """Most ebits per attempt without a station.
+
+    A reference line that a midpoint protocol may beat.
+    """
     return modes * pure_loss_bound(np.multiply(first, second))
 
 
 LOW_TRANSMISSION_THRESHOLD = (np.sqrt(2) - 1) / 2
-"""Input-referred noise per attempt above which no single- or two-click herald is entangled at low transmission
-[quanta] (L23)."""
+"""Input-referred noise above which no herald is entangled at low transmission [quanta] (L23)."""
 
 
 def noise_threshold(transmission: Real) -> NDArray[np.float64]:
     r"""Input-referred noise at which heralded pairs of two equal arms stop being entangled (L23).
 
-    Solves :math:`\mathrm{Coh}^2 = P_{00}P_{11}` of L21 for :math:`n`, one noise mode per gate, threshold detectors
-    without dark counts; the same n holds for the single-click herald at any α and for the two-click herald.
+    Solves :math:`\mathrm{Coh}^2 = P_{00}P_{11}` of L21 for :math:`n`, one noise mode per gate,
+    threshold detectors without dark counts; the same n holds for the single-click herald at any α
+    and for the two-click herald.
 
     Parameters
     ----------

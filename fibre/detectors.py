@@ -61,12 +61,14 @@ class Station:
     splitter_basis : str
         Status of the beam splitter's numbers.
     phase_rms : float
-        Rms of the relative optical phase of the arms in one attempt [rad], >= 0; it enters the single-click herald.
+        Rms of the relative optical phase of the arms in one attempt [rad], >= 0; it enters the
+        single-click herald.
     phase_change_rms : float
-        Rms of the change of that phase between two rounds [rad], >= 0; it enters the two-click herald.
+        Rms of the change of that phase between two rounds [rad], >= 0; it enters the two-click
+        herald.
     distinguishability : float
-        Factor on the photons' amplitude overlap for what the model of the photons does not hold [1], in [0, 1];
-        1 is perfect.
+        Factor on the photons' amplitude overlap for what the model of the photons does not hold
+        [1], in [0, 1]; 1 is perfect.
     """
 
     detector: Detector

@@ -1,4 +1,7 @@
-"""How much entanglement a pair is worth: hashing, negativity, and what is left of imperfect pairs."""
+"""How much entanglement a pair is worth.
+
+Hashing, negativity, and what is left of imperfect pairs.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +48,12 @@ def hashing_bound(state: State) -> NDArray[np.float64]:
 
 
 def negativity(state: State) -> NDArray[np.float64]:
-    """Negativity of two-qubit states [1], shape (..., 4, 4) -> (...); above zero exactly when entangled.
+    """Negativity of two-qubit states [1], shape (..., 4, 4) -> (...).
 
-    Source: Peres, Phys. Rev. Lett. 77, 1413 (1996); Vidal and Werner, Phys. Rev. A 65, 032314 (2002).
+    Above zero exactly when entangled.
+
+    Source: Peres, Phys. Rev. Lett. 77, 1413 (1996); Vidal and Werner, Phys. Rev. A 65, 032314
+    (2002).
     """
     pair = state.reshape(*state.shape[:-2], 2, 2, 2, 2)
     transposed = np.swapaxes(pair, -3, -1).reshape(state.shape)

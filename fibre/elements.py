@@ -1,4 +1,7 @@
-"""What a photon meets on its way: each element sees only the photon before it and hands on a new one."""
+"""What a photon meets on its way.
+
+Each element sees only the photon before it and hands on a new one.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -155,7 +158,9 @@ class FibreSpan:
 
 @dataclass(frozen=True)
 class FabryPerot:
-    r"""A cascade of Fabry-Perot filters on the carrier: insertion loss, line shape and pump rejection.
+    r"""A cascade of Fabry-Perot filters on the carrier.
+
+    Insertion loss, line shape and pump rejection.
 
     .. math:: F(\omega) = \sqrt{T_0}^{\,s}\,(1 - 2i\omega/B)^{-s}
 
@@ -178,8 +183,8 @@ class FabryPerot:
 
     Notes
     -----
-    Valid within half a free spectral range. At the pump a stage rejects the smaller of its data-sheet
-    extinction and the Lorentzian of its line.
+    Valid within half a free spectral range. At the pump a stage rejects the smaller of its
+    data-sheet extinction and the Lorentzian of its line.
     """
 
     name: str
@@ -208,7 +213,7 @@ class FabryPerot:
         return 0.0
 
     def rejection_db(self, offset: float) -> float:
-        """Rejection of the whole cascade at `offset` [rad/s] from its line [dB], insertion loss not counted."""
+        """Rejection of the cascade [dB] at `offset` [rad/s] from its line, above insertion loss."""
         lorentzian = 10 * np.log10(1 + (2 * offset / self.bandwidth) ** 2)
         return self.stages * float(min(self.extinction_db, lorentzian))
 

@@ -1,4 +1,7 @@
-"""What a click means: the exact, unnormalised state of two stored qubits after noisy light met two detectors."""
+"""What a click means.
+
+The exact, unnormalised state of two stored qubits after noisy light met two detectors.
+"""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +16,10 @@ from fibre.memory import Memory, decay, qubit_channel
 State = NDArray[np.complex128]
 
 PSI_PLUS = np.array([0.0, 1.0, 1.0, 0.0]) / np.sqrt(2)
-"""Target state, basis |A B> = 00, 01, 10, 11; heralds of the other phase are corrected by a Z on one side."""
+"""Target state, basis |A B> = 00, 01, 10, 11.
+
+Heralds of the other phase are corrected by a Z on one side.
+"""
 
 
 class Scheme(Enum):
@@ -69,9 +75,10 @@ class Detection:
 
 
 def click_operator(seen: Detection) -> NDArray[np.float64]:
-    r"""Elements of the operator "this detector clicks, the other is silent" between photon numbers (L24).
+    r"""Elements of "this detector clicks, the other is silent" between photon numbers (L24).
 
-    With :math:`X_D = (1-p_d)^{|D|}\,{:}e^{-a^\dagger Q_D a}{:}\,/\det(1+\mu N)` for the silent set D, the click is
+    With :math:`X_D = (1-p_d)^{|D|}\,{:}e^{-a^\dagger Q_D a}{:}\,/\det(1+\mu N)` for the silent set
+    D, the click is
     :math:`X_{\{2\}} - X_{\{1,2\}}`, and its Fock elements are permanents of :math:`1-Q_D`.
 
     Parameters
@@ -82,24 +89,30 @@ def click_operator(seen: Detection) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape (..., 4, 4)
-        Elements between :math:`|n_A n_B\rangle` = 00, 01, 10, 11, for one of the two equally likely patterns,
-        phased such that the coherence is positive.
+        Elements between :math:`|n_A n_B\rangle` = 00, 01, 10, 11, for one of the two equally likely
+        patterns, phased such that the coherence is positive.
 
     Notes
     -----
-    The difference of the two no-click operators is written without cancellation: :math:`X_{12}` follows from
-    :math:`X_2` by a rank-one step (block inverse), so that every term of a click is a sum of positive ones.
-    Relative accuracy stays near machine precision at any transmission. Noise is white across the modes of
-    a gate; a finite overlap puts the photons in two temporal modes, both of which see it.
+    The difference of the two no-click operators is written without cancellation: :math:`X_{12}`
+    follows from
+    :math:`X_2` by a rank-one step (block inverse), so that every term of a click is a sum of
+    positive ones. Relative accuracy stays near machine precision at any transmission. Noise is
+    white across the modes of a gate; a finite overlap puts the photons in two temporal modes, both
+    of which see it.
 
-    Source: photon-number generating functions of thermal light, Mandel and Wolf, *Optical Coherence and Quantum
-    Optics*, ch. 14; the batched form is checked against Fock-space brute force in the tests.
+    Source: photon-number generating functions of thermal light, Mandel and Wolf, *Optical Coherence
+    and Quantum Optics*, ch. 14; the batched form is checked against Fock-space brute force in the
+    tests.
     """
     t_a, t_b = np.asarray(seen.tau_a, float), np.asarray(seen.tau_b, float)
     n_a, n_b = np.asarray(seen.noise_a, float), np.asarray(seen.noise_b, float)
     M, K, p_d = seen.overlap, seen.noise_modes, seen.dark
 
-    s, r = (n_a + n_b) / 2, (n_a - n_b) / 2  # <d_j^dag d_j> and <d_+^dag d_-> behind the beam splitter
+    s, r = (
+        (n_a + n_b) / 2,
+        (n_a - n_b) / 2,
+    )  # <d_j^dag d_j> and <d_+^dag d_-> behind the beam splitter
     rho = r / (1 + s)
     sigma_1 = (s + n_a * n_b) / (1 + s)  # Schur complement of 1 + N, minus one
     sigma = 1 + sigma_1
@@ -130,7 +143,9 @@ def click_operator(seen: Detection) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Heralded:
-    """The state that a herald announces, not normalised: its trace is the probability of the herald.
+    """The state that a herald announces, not normalised.
+
+    Its trace is the probability of the herald.
 
     Parameters
     ----------
@@ -143,7 +158,7 @@ class Heralded:
     @property
     def probability(self) -> NDArray[np.float64]:
         """Probability of the herald per attempt [1]."""
-        return np.einsum("...ii->...", self.state).real
+        return np.asarray(np.einsum("...ii->...", self.state).real)
 
     @property
     def normalised(self) -> State:
@@ -153,11 +168,11 @@ class Heralded:
     @property
     def fidelity(self) -> NDArray[np.float64]:
         r"""Fidelity with :math:`|\Psi^+\rangle` [1]."""
-        return np.einsum("i,...ij,j->...", PSI_PLUS, self.normalised, PSI_PLUS).real
+        return np.asarray(np.einsum("i,...ij,j->...", PSI_PLUS, self.normalised, PSI_PLUS).real)
 
 
 def _pair(bright_a: Real, bright_b: Real) -> NDArray[np.float64]:
-    """Coherent product of two qubits with bright populations `bright_a`, `bright_b`, shape (..., 4, 4)."""
+    """Coherent product of two qubits with these bright populations, shape (..., 4, 4)."""
     a, b = np.broadcast_arrays(np.asarray(bright_a, float), np.asarray(bright_b, float))
     one = np.stack([np.sqrt(1 - a), np.sqrt(a)], axis=-1)
     two = np.stack([np.sqrt(1 - b), np.sqrt(b)], axis=-1)
@@ -194,8 +209,8 @@ def single_click(
 
     Notes
     -----
-    Both patterns are summed; the one with the other sign is corrected by a Z. Threshold detectors: two photons on
-    one detector count as one click.
+    Both patterns are summed; the one with the other sign is corrected by a Z. Threshold detectors:
+    two photons on one detector count as one click.
 
     Examples
     --------
@@ -216,15 +231,15 @@ def two_click(
     memories: tuple[Memory, Memory] | None = None,
     gap: float = 0.0,
 ) -> Heralded:
-    r"""Herald on one click in each of two rounds, with a spin flip between them (L16 with noise: L21).
+    r"""Herald on one click in each of two rounds with a spin flip between (L16; with noise L21).
 
     Parameters
     ----------
     seen : Detection
         What the detectors see in each round.
     phase_change_rms : float or ndarray, shape (...)
-        Rms of the change of the relative optical phase from round to round [rad], Gaussian; a phase that is the same
-        in both rounds drops out.
+        Rms of the change of the relative optical phase from round to round [rad], Gaussian; a phase
+        that is the same in both rounds drops out.
     memories : tuple of two Memory, optional
         Qubits that wait between the rounds; None is a perfect wait.
     gap : float

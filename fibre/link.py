@@ -1,6 +1,9 @@
-"""Two photons, two arms, one station: the budget of what is lost where, and the entanglement that is left."""
+"""Two photons, two arms, one station.
 
-from collections.abc import Sequence
+The budget of what is lost where, and the entanglement that is left.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -121,7 +124,9 @@ class LinkFigures:
     herald_probability: Real = _figure("1", "probability of the herald per attempt")
     herald_fidelity: Real = _figure("1", "Bell fidelity when the emission ended")
     fidelity: Real = _figure("1", "Bell fidelity when both nodes know")
-    negativity: Real = _figure("1", "negativity of the delivered pair, above zero exactly when entangled")
+    negativity: Real = _figure(
+        "1", "negativity of the delivered pair, above zero exactly when entangled"
+    )
     latency: Real = _figure("s", "time from the end of the emission until both nodes know")
     attempt_period: Real = _figure("s", "time per attempt")
     rate: Real = _figure("1/s", "heralds per second while the link is up")
@@ -130,19 +135,33 @@ class LinkFigures:
     hashing_rate: Real = _figure("1/s", "distillable ebits per second, lower bound")
     relay_bound: Real = _figure("1", "most ebits per attempt through this station")
     direct_bound: Real = _figure("1", "most ebits per attempt without a station, reference line")
-    effective_noise: Real = _figure("quanta", "noise referred to the emitter, all modes of the gate and dark counts")
-    noise_threshold: Real = _figure("quanta", "effective noise above which no pair is entangled, weaker arm")
+    effective_noise: Real = _figure(
+        "quanta", "noise referred to the emitter, all modes of the gate and dark counts"
+    )
+    noise_threshold: Real = _figure(
+        "quanta", "effective noise above which no pair is entangled, weaker arm"
+    )
 
     def as_dict(self) -> dict[str, Real]:
         """Field name to value."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
 
-def _row(arm: str, name: str, before: Photon, after: Photon, margin: Real, delay: Real, basis: str,
-         cumulative: Real) -> Row:
+def _row(
+    arm: str,
+    name: str,
+    before: Photon,
+    after: Photon,
+    margin: Real,
+    delay: Real,
+    basis: str,
+    cumulative: Real,
+) -> Row:
     passed = after.transmission / before.transmission
     loss = decibels(passed)
-    return Row(arm, name, loss, loss + margin, cumulative + loss, passed, 0.0 * passed, delay, basis)
+    return Row(
+        arm, name, loss, loss + margin, cumulative + loss, passed, 0.0 * passed, delay, basis
+    )
 
 
 def propagate(
@@ -181,8 +200,16 @@ def propagate(
         after = element(photon)
         cumulative = rows[-1].cumulative_db if rows else 0.0
         rows.append(
-            _row(arm, element.name, photon, after, element.margin_db, element.delay, element.basis,
-                 cumulative)
+            _row(
+                arm,
+                element.name,
+                photon,
+                after,
+                element.margin_db,
+                element.delay,
+                element.basis,
+                cumulative,
+            )
         )
         photon = after
     return photon, tuple(rows)
@@ -220,7 +247,8 @@ def receive(
 
 def budget(link: Link) -> tuple[tuple[Photon, Photon], tuple[Row, ...]]:
     """Photons at the detectors, and every line of both arms."""
-    photons, rows = [], []
+    photons: list[Photon] = []
+    rows: list[Row] = []
     for arm in link.arms:
         photon, lines = propagate(arm.photon, arm.elements, arm.name, arm.head)
         photon, lines = receive(photon, link.station, arm.name, lines)
@@ -248,12 +276,15 @@ def seen(photons: tuple[Photon, Photon], station: Station) -> Detection:
     if np.any(modes < 1.0):
         short = float(np.min(modes))
         raise ValidityError(
-            f"Station.gate [s] = {station.gate:g} holds only {short:.3g} noise modes; the herald needs at least one: "
+            f"Station.gate [s] = {station.gate:g} holds only {short:.3g} noise modes; the herald "
+            "needs at least one: "
             f"lengthen the gate to {station.gate / short:.3g} s or widen the filters"
         )
     distinct = overlap(one, two) * station.distinguishability
     dark = station.dark_probability(one, two)
-    return Detection(one.transmission, two.transmission, one.mode_noise, two.mode_noise, distinct, modes, dark)
+    return Detection(
+        one.transmission, two.transmission, one.mode_noise, two.mode_noise, distinct, modes, dark
+    )
 
 
 def _travel(arm: Arm) -> Real:
@@ -261,7 +292,7 @@ def _travel(arm: Arm) -> Real:
 
 
 def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
-    """State at the end of the emission, with what the nodes' own dynamics did to their qubits until then."""
+    """State at the end of the emission, the nodes' own dynamics until their clocks included."""
     one, two = link.arms
     station, schedule = link.station, link.schedule
     if scheme is Scheme.SINGLE_CLICK:
@@ -280,8 +311,9 @@ def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
 def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
     """State when both nodes know, and the latency from the end of the emission until then [s].
 
-    The nodes emit such that the photons meet: a node on the shorter arm emits later and waits less. Each memory
-    decays from its photon's `clock`, the instant at which the node's own dynamics ended.
+    The nodes emit such that the photons meet: a node on the shorter arm emits later and waits less.
+    Each memory decays from its photon's `clock`, the instant at which the node's own dynamics
+    ended.
     """
     travel = [_travel(arm) for arm in link.arms]
     last = np.maximum(travel[0], travel[1]) + link.schedule.feedback
@@ -291,7 +323,8 @@ def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
         rest = wait - (arm.photon.clock - arm.photon.emitted)
         if np.any(np.asarray(rest) < 0):
             raise ValidityError(
-                f"arm {arm.name}: the node's own dynamics last until {arm.photon.clock:g} s, longer than the herald's "
+                f"arm {arm.name}: the node's own dynamics last until {arm.photon.clock:g} s, "
+                "longer than the herald's "
                 f"travel of {np.min(wait):g} s; end them earlier"
             )
         waits.append(wait)
@@ -300,7 +333,9 @@ def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
     return Heralded(decay(pair.state, channels[0], channels[1])), latency
 
 
-def figures(link: Link, scheme: Scheme, photons: tuple[Photon, Photon]) -> tuple[LinkFigures, Heralded]:
+def figures(
+    link: Link, scheme: Scheme, photons: tuple[Photon, Photon]
+) -> tuple[LinkFigures, Heralded]:
     """Evaluate a link whose photons have been propagated.
 
     Parameters
@@ -364,10 +399,17 @@ def _effective_noise(seen_: Detection) -> Real:
     return np.maximum(worse[0], worse[1])
 
 
-def delivered_fidelity(link: Link, scheme: Scheme) -> Real:
-    """Bell fidelity when both nodes know [1]: the short way to one figure."""
+def delivered_fidelity(link: Link, scheme: Scheme, both_bright: bool = True) -> Real:
+    """Bell fidelity when both nodes know [1]: the short way to one figure.
+
+    `both_bright` False leaves out the heralds of two bright qubits, which no click can tell.
+    """
     photons, _ = budget(link)
     pair = heralded(link, scheme, seen(photons, link.station))
+    if not both_bright:
+        state = pair.state.copy()
+        state[..., 3, 3] = 0.0
+        pair = Heralded(state)
     return delivered(link, pair)[0].fidelity
 
 
@@ -396,41 +438,47 @@ def without(link: Link, cause: str) -> Link:
     return CAUSES[cause](link)
 
 
-def _arms(link: Link, **photon_changes: Real) -> Link:
-    one, two = link.arms
-    changed = [replace(a, photon=replace(a.photon, **photon_changes)) for a in (one, two)]
-    return replace(link, arms=(changed[0], changed[1]))
+def _each_photon(link: Link, change: Callable[[Photon], Photon]) -> Link:
+    one, two = (replace(arm, photon=change(arm.photon)) for arm in link.arms)
+    return replace(link, arms=(one, two))
 
 
-def _quiet(link: Link) -> Link:
-    one, two = link.arms
-    waves = [replace(a.photon.wave, noise=0.0 * a.photon.wave.noise) for a in (one, two)]
-    arms = [
-        replace(a, photon=replace(a.photon, wave=wave))
-        for a, wave in zip((one, two), waves, strict=True)
-    ]
-    return replace(link, arms=(arms[0], arms[1]))
+def _no_noise(link: Link) -> Link:
+    def quiet(photon: Photon) -> Photon:
+        return replace(photon, wave=replace(photon.wave, noise=0.0 * photon.wave.noise))
+
+    return _each_photon(link, quiet)
 
 
-def _patient(link: Link) -> Link:
+def _no_decay(link: Link) -> Link:
     still = Memory(1e12, 1e12)
-    one, two = link.arms
-    return replace(link, arms=(replace(one, memory=still), replace(two, memory=still)))
+    one, two = (replace(arm, memory=still) for arm in link.arms)
+    return replace(link, arms=(one, two))
 
 
-def _station(link: Link, **changes: float | object) -> Link:
-    return replace(link, station=replace(link.station, **changes))  # type: ignore[arg-type]
+def _no_dark_counts(link: Link) -> Link:
+    detector = replace(link.station.detector, dark_rate=0.0)
+    return replace(link, station=replace(link.station, detector=detector))
 
 
-CAUSES = {
-    "transducer noise": _quiet,
-    "memory decay while the herald travels": _patient,
-    "detector dark counts": lambda link: _station(
-        link, detector=replace(link.station.detector, dark_rate=0.0)
-    ),
-    "pump light in the gate": lambda link: _arms(link, pump_flux=0.0),
-    "optical phase noise": lambda link: _station(link, phase_rms=0.0, phase_change_rms=0.0),
-    "distinguishable photons": lambda link: _station(link, distinguishability=1.0),
-    "double emission": lambda link: _arms(link, bright=1e-4),
+def _no_pump(link: Link) -> Link:
+    return _each_photon(link, lambda photon: replace(photon, pump_flux=0.0))
+
+
+def _no_phase_noise(link: Link) -> Link:
+    return replace(link, station=replace(link.station, phase_rms=0.0, phase_change_rms=0.0))
+
+
+def _alike(link: Link) -> Link:
+    return replace(link, station=replace(link.station, distinguishability=1.0))
+
+
+CAUSES: dict[str, Callable[[Link], Link]] = {
+    "transducer noise": _no_noise,
+    "memory decay while the herald travels": _no_decay,
+    "detector dark counts": _no_dark_counts,
+    "pump light in the gate": _no_pump,
+    "optical phase noise": _no_phase_noise,
+    "distinguishable photons": _alike,
 }
 """Imperfections that can be switched off one at a time, by the words that name them."""

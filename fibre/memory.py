@@ -65,7 +65,9 @@ class QubitChannel:
 
 
 def qubit_channel(memory: Memory, time: Real) -> QubitChannel:
-    r"""Channel of a qubit that waits: :math:`e^{-t/T_1}` on the population, :math:`e^{-t/T_2}` on the coherence.
+    r"""Channel of a qubit that waits.
+
+    :math:`e^{-t/T_1}` on the population, :math:`e^{-t/T_2}` on the coherence.
 
     Parameters
     ----------
@@ -99,7 +101,8 @@ def decay(state: State, first: QubitChannel, second: QubitChannel) -> State:
     Parameters
     ----------
     state : ndarray of complex, shape (..., 4, 4)
-        Density matrix, basis |A B> = 00, 01, 10, 11 with 1 the energy-excited state; it need not be normalised.
+        Density matrix, basis |A B> = 00, 01, 10, 11 with 1 the energy-excited state; it need not be
+        normalised.
     first, second : QubitChannel
         What happens to A and to B.
 

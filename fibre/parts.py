@@ -1,4 +1,7 @@
-"""Parts from data sheets: a file each, every number with its address and status, turned into link elements."""
+"""Parts from data sheets.
+
+A file each, every number with its address and status, turned into link elements.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -123,7 +126,17 @@ _MODELS: dict[str, type[Part]] = {
     "memory": QubitPart,
 }
 
-_ORDER = ("read", "abstract", "derived", "secondary", "fitted", "identity", "tuned", "recalled", "guess")
+_ORDER = (
+    "read",
+    "abstract",
+    "derived",
+    "secondary",
+    "fitted",
+    "identity",
+    "tuned",
+    "recalled",
+    "guess",
+)
 
 
 def load_part(
@@ -173,8 +186,8 @@ def weakest(numbers: Sequence[Number]) -> str:
 
     Examples
     --------
-    >>> weakest([Number(value=1.0, where="x", status="read"), Number(value=1.0, where="x", status="recalled")])
-    'recalled'
+    >>> weakest([Number(value=1.0, where="x", status="read"), Number(value=1.0, where="x",
+    status="recalled")]) 'recalled'
     """
     statuses = [n.status for n in numbers] + [n.max_status for n in numbers if n.max_status]
     return max(statuses, key=_ORDER.index)
@@ -187,7 +200,8 @@ def _wavelength(table: Mapping[str, Number], carrier: float, what: str, part: Fi
             return key
     listed = ", ".join(sorted(table))
     raise DataError(
-        f"parts/{part.key}: '{what}' is not given within 15 nm of {nm:.1f} nm; it lists {listed} nm: "
+        f"parts/{part.key}: '{what}' is not given within 15 nm of {nm:.1f} nm; it lists {listed} "
+        "nm: "
         "add that wavelength or choose another fibre"
     )
 
@@ -232,12 +246,14 @@ def element_of(
     Raises
     ------
     DataError
-        If the part is no link element, lies outside its band, or `length_km` is missing or misplaced.
+        If the part is no link element, lies outside its band, or `length_km` is missing or
+        misplaced.
     """
     check_band(part, carrier)
     if (length_km is not None) != isinstance(part, FibrePart):
         raise DataError(
-            f"parts/{part.key}: 'length_km' belongs to a fibre, and a fibre needs it; got {length_km}"
+            f"parts/{part.key}: 'length_km' belongs to a fibre, and a fibre needs it; got "
+            f"{length_km}"
         )
     times = f"{count} x " if count > 1 else ""
     if isinstance(part, FibrePart):
@@ -316,7 +332,9 @@ def memory_of(part: Part) -> tuple[Memory, float, list[Input]]:
         If it is no qubit or memory.
     """
     if not isinstance(part, QubitPart):
-        raise DataError(f"parts/{part.key}: a {part.category} is not a qubit; name a qubit or memory")
+        raise DataError(
+            f"parts/{part.key}: a {part.category} is not a qubit; name a qubit or memory"
+        )
     v = part.values
     pi_time = v.pi_time_s.value if v.pi_time_s is not None else 0.0
     return Memory(v.t1_s.value, v.t2_s.value), pi_time, inputs_of(part)

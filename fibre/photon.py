@@ -1,4 +1,7 @@
-"""What a node sends: a photon whose presence is entangled with a qubit, and the noise that travels in its company."""
+"""What a node sends.
+
+A photon whose presence is entangled with a qubit, and the noise that travels in its company.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,9 +17,11 @@ Spectrum = NDArray[np.float64]
 Amplitude = NDArray[np.complex128]
 
 
-
 def _fejer(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Nodes and weights of Fejér's first rule on [-1, 1]: spectral accuracy without an eigenvalue problem."""
+    """Nodes and weights of Fejér's first rule on [-1, 1].
+
+    Spectral accuracy without an eigenvalue problem.
+    """
     theta = np.pi * (np.arange(points) + 0.5) / points
     j = np.arange(1, points // 2 + 1)
     ripple = np.sum(np.cos(2 * theta[:, None] * j) / (4 * j**2 - 1), axis=1)
@@ -28,7 +33,9 @@ _NODES, _WEIGHTS = _fejer(64)
 
 @dataclass(frozen=True)
 class SpectralGrid:
-    r"""Quadrature nodes for integrals over all frequencies, :math:`\int f\,d\omega/2\pi \approx \sum_k w_k f(\omega_k)`.
+    r"""Quadrature nodes for integrals over all frequencies.
+
+    .. math:: \int f\,d\omega/2\pi \approx \sum_k w_k f(\omega_k)
 
     Parameters
     ----------
@@ -43,12 +50,15 @@ class SpectralGrid:
 
     @classmethod
     def around(cls, scale: float, points: int = 512) -> "SpectralGrid":
-        r"""Midpoint nodes of :math:`\omega = s\tan\theta`: converges geometrically for Lorentzian lines.
+        r"""Midpoint nodes of :math:`\omega = s\tan\theta`.
+
+        Converges geometrically for Lorentzian lines.
 
         Parameters
         ----------
         scale : float
-            Width s of the lines to be resolved [rad/s]; lines from s/50 to 50 s are resolved with 512 points.
+            Width s of the lines to be resolved [rad/s]; lines from s/50 to 50 s are resolved with
+            512 points.
         points : int
             Number of nodes.
 
@@ -92,7 +102,8 @@ class Wave:
         checks.number("Wave.noise", self.noise, "quanta", at_least=0.0)
         if not self.norm <= 1 + 1e-9:
             raise ParameterError(
-                "Wave.amplitude [s^1/2] must have a norm <= 1: a heralded link takes a converter without gain, "
+                "Wave.amplitude [s^1/2] must have a norm <= 1: a heralded link takes a converter "
+                "without gain, "
                 f"got {self.norm:.6g}; use a red-detuned (beam-splitter) pump"
             )
 
@@ -151,8 +162,9 @@ class Wave:
 class Photon:
     r"""One arm's photon at one plane, with the noise around it and the qubit it left behind.
 
-    The node holds :math:`\sqrt{1-\alpha}\,|0\rangle|\mathrm{vac}\rangle + \sqrt{\alpha}\,|1\rangle|\mathrm{photon}\rangle`:
-    the stored qubit is 1, the energy-excited state, where a photon was sent.
+    The node holds :math:`\sqrt{1-\alpha}\,|0\rangle|\mathrm{vac}\rangle +
+    \sqrt{\alpha}\,|1\rangle|\mathrm{photon}\rangle`: the stored qubit is 1, the energy-excited
+    state, where a photon was sent.
 
     Parameters
     ----------
@@ -198,7 +210,10 @@ class Photon:
 
     @property
     def transmission(self) -> Real:
-        """Probability that the photon, if one was sent, is at this plane [1]: the arm's τ so far."""
+        """Probability that the photon, if one was sent, is at this plane [1].
+
+        The arm's τ so far.
+        """
         return self.transmittance * self.wave.norm
 
     @property
@@ -221,13 +236,16 @@ class Photon:
         )
 
     def filtered(self, response: Amplitude, pump_transmittance: Real) -> "Photon":
-        """Send it through a passive filter of amplitude `response` [1], with another transmission for the pump [1]."""
+        """Send it through a filter of amplitude `response` [1]; the pump sees its own factor."""
         amplitude = self.wave.amplitude * response
         wave = Wave(self.wave.grid, amplitude, self.wave.noise * np.abs(response) ** 2)
         return replace(self, wave=wave, pump_flux=self.pump_flux * pump_transmittance)
 
     def gated(self, gate: float) -> "Photon":
-        """Cut the photon by a detection gate of length `gate` [s] centred on its arrival; the noise rate stays."""
+        """Cut the photon by a detection gate of length `gate` [s] centred on its arrival.
+
+        The noise rate stays.
+        """
         kept = np.sqrt(self.wave.gate_share(gate))
         return replace(self, wave=replace(self.wave, amplitude=self.wave.amplitude * kept))
 
@@ -235,7 +253,8 @@ class Photon:
 def gaussian_amplitude(omega: Spectrum, fwhm: float) -> Amplitude:
     r"""Spectral amplitude of a photon with a Gaussian intensity in time.
 
-    .. math:: u(\omega) = (8\pi\sigma^2)^{1/4} e^{-\sigma^2\omega^2}, \quad \sigma = T_\mathrm{FWHM}/\sqrt{8\ln2}
+    .. math:: u(\omega) = (8\pi\sigma^2)^{1/4} e^{-\sigma^2\omega^2},
+              \quad \sigma = T_\mathrm{FWHM}/\sqrt{8\ln2}
 
     Parameters
     ----------
@@ -255,7 +274,9 @@ def gaussian_amplitude(omega: Spectrum, fwhm: float) -> Amplitude:
 
 
 def overlap(first: Photon, second: Photon) -> float:
-    r"""Amplitude overlap :math:`M = |\langle u|v\rangle|` of two photons whose mean arrivals are aligned [1].
+    r"""Amplitude overlap of two photons whose mean arrivals are aligned [1].
+
+    .. math:: M = |\langle u|v\rangle|
 
     Raises
     ------
@@ -267,4 +288,4 @@ def overlap(first: Photon, second: Photon) -> float:
         raise ParameterError("overlap: the two photons must share one SpectralGrid")
     shift = np.exp(1j * one.grid.omega * (one.arrival - two.arrival))
     product = one.grid.weight * np.conj(one.amplitude) * two.amplitude * shift
-    return min(1.0, float(np.abs(np.sum(product))) / np.sqrt(one.norm * two.norm))
+    return min(1.0, float(np.abs(np.sum(product)) / np.sqrt(one.norm * two.norm)))

@@ -1,4 +1,7 @@
-"""How often one may try: what must follow, what may overlap, and how much of the day the link is up."""
+"""How often one may try.
+
+What must follow, what may overlap, and how much of the day the link is up.
+"""
 
 from dataclasses import dataclass
 
@@ -55,15 +58,21 @@ class Schedule:
         return gate + (rounds - 1) * self.gap(gate, dead_time)
 
     def gap(self, gate: float, dead_time: float) -> float:
-        """Time from one round to the next [s]: photon and flip, and no shorter than the detectors' dead time."""
+        """Time from one round to the next [s].
+
+        Photon and flip, and no shorter than the detectors' dead time.
+        """
         return max(gate + self.flip, dead_time)
 
     def attempt_period(
         self, rounds: int, gate: float, dead_time: float, travel: Real, message: Real
     ) -> Real:
-        r"""Time per attempt: steps that follow each other add, limits that overlap take the maximum.
+        r"""Time per attempt.
 
-        .. math:: T = \max(t_\mathrm{reset} + t_\mathrm{emit} + t_\mathrm{travel} + t_\mathrm{back} + t_\mathrm{feedback},
+        Steps that follow each other add, limits that overlap take the maximum.
+
+        .. math:: T = \max(t_\mathrm{reset} + t_\mathrm{emit} + t_\mathrm{travel}
+                  + t_\mathrm{back} + t_\mathrm{feedback},
                   \; R t_\mathrm{pump}/d_\mathrm{pump}, \; 1/f_\mathrm{rep})
 
         Parameters
@@ -89,7 +98,10 @@ class Schedule:
         return np.maximum(serial + self.feedback, max(cooling, 1 / self.repetition_rate))
 
     def availability(self, switch_time: float) -> float:
-        """Share of the time in which attempts can be made [1]: locks, and setting the switches once per circuit."""
+        """Share of the time in which attempts can be made [1].
+
+        Locks, and setting the switches once per circuit.
+        """
         checks.number("Schedule.availability: switch_time", switch_time, "s", at_least=0.0)
         share = 1.0 if self.hold == np.inf else self.hold / (self.hold + switch_time)
         return self.lock_duty * share

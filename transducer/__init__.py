@@ -1,6 +1,7 @@
 """Floor 2, the tool: devices, their engines, published devices, links from end to end.
 
-``import transducer`` loads neither qutip, h5py, matplotlib, xarray nor scipy; they come when they are used.
+``import transducer`` loads neither qutip, h5py, matplotlib, xarray nor scipy; they come when they
+are used.
 """
 
 from transducer._beside import refuse_namesake

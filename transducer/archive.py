@@ -1,4 +1,7 @@
-"""Results that open anywhere, years later: one HDF5 file, moved into place whole, never over another one."""
+"""Results that open anywhere, years later.
+
+One HDF5 file, moved into place whole, never over another one.
+"""
 
 import hashlib
 import json
@@ -40,7 +43,9 @@ def require_free(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise DataError(f"{path}: is a folder; give the name of a file that ends in .h5")
     if path.exists() and not overwrite:
-        raise DataError(f"{path}: exists already and is kept; choose another name or add --overwrite")
+        raise DataError(
+            f"{path}: exists already and is kept; choose another name or add --overwrite"
+        )
 
 
 def place(path: Path, write: Callable[[Path], None], overwrite: bool) -> None:
@@ -53,7 +58,8 @@ def place(path: Path, write: Callable[[Path], None], overwrite: bool) -> None:
     write : callable
         Writes the file it is given the path of.
     overwrite : bool
-        Whether a file that stands there may be replaced; otherwise it is kept, even one that appeared meanwhile.
+        Whether a file that stands there may be replaced; otherwise it is kept, even one that
+        appeared meanwhile.
 
     Raises
     ------
@@ -64,7 +70,9 @@ def place(path: Path, write: Callable[[Path], None], overwrite: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}; choose another --out") from None
+        raise DataError(
+            f"{path}: cannot be written: {error.strerror}; choose another --out"
+        ) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -79,7 +87,10 @@ def place(path: Path, write: Callable[[Path], None], overwrite: bool) -> None:
     except FileExistsError:
         raise DataError(f"{path}: appeared meanwhile and is kept; choose another name") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}; free space or choose another --out") from None
+        raise DataError(
+            f"{path}: cannot be written: {error.strerror or error}; free space or choose another "
+            "--out"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -91,7 +102,10 @@ def _umask() -> int:
 
 
 def fresh_path(folder: Path, stem: str) -> Path:
-    """A path in `folder` that no archive has yet: stem, date and time, and a counter where that is taken."""
+    """A path in `folder` that no archive has yet.
+
+    Stem, date and time, and a counter where that is taken.
+    """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     count = 1
     while True:
@@ -103,14 +117,29 @@ def fresh_path(folder: Path, stem: str) -> Path:
 
 
 def git_revision() -> str:
-    """Revision of the checkout the toolkit runs from, with ``-dirty`` for uncommitted changes; empty in a wheel."""
+    """Revision of the checkout the toolkit runs from, with ``-dirty`` for uncommitted changes.
+
+    Empty in a wheel.
+    """
     here = Path(__file__).resolve().parent.parent
     if not (here / ".git").exists():
         return ""
     try:
         found = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            capture_output=True, text=True, timeout=10, check=True,
+            [
+                "git",
+                "-C",
+                str(here),
+                "describe",
+                "--always",
+                "--dirty",
+                "--abbrev=40",
+                "--exclude=*",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return ""
@@ -118,7 +147,10 @@ def git_revision() -> str:
 
 
 def dataset_of(report: LinkReport) -> "xarray.Dataset":
-    """Figures of a link as a sweep with one axis, the heralding scheme: units and long names on every variable."""
+    """Figures of a link as a sweep with one axis, the heralding scheme.
+
+    Units and long names on every variable.
+    """
     import xarray
 
     outcomes = report.outcomes
@@ -131,11 +163,13 @@ def dataset_of(report: LinkReport) -> "xarray.Dataset":
     variables["state_real"] = (["scheme", "row_state", "column_state"], states.real, basis)
     variables["state_imag"] = (["scheme", "row_state", "column_state"], states.imag, basis)
     variables["status"] = (
-        ["scheme"], np.full(len(outcomes), OK, dtype=np.int32),
+        ["scheme"],
+        np.full(len(outcomes), OK, dtype=np.int32),
         {"units": "1", "long_name": "status of the point, 0 is computed"},
     )
     variables["reason"] = (
-        ["scheme"], np.array([""] * len(outcomes), dtype=object),
+        ["scheme"],
+        np.array([""] * len(outcomes), dtype=object),
         {"long_name": "why a point failed, in a sentence"},
     )
     names = np.array([o.scheme.value for o in outcomes], dtype=object)
@@ -188,30 +222,58 @@ def detail_of(report: LinkReport) -> "xarray.Dataset":
         "delay_s": ("s", "travel time"),
     }
     budget = {
-        f"budget_{name}": (["budget_row"], np.array([float(getattr(r, name)) for r in rows]),
-                           {"units": unit, "long_name": meaning})
+        f"budget_{name}": (
+            ["budget_row"],
+            np.array([float(getattr(r, name)) for r in rows]),
+            {"units": unit, "long_name": meaning},
+        )
         for name, (unit, meaning) in numbers.items()
     }
     words = {
-        f"budget_{name}": (["budget_row"], np.array([getattr(r, name) for r in rows], dtype=object),
-                           {"long_name": meaning})
-        for name, meaning in (("arm", "arm"), ("element", "element"), ("basis", "status of its weakest number"))
+        f"budget_{name}": (
+            ["budget_row"],
+            np.array([getattr(r, name) for r in rows], dtype=object),
+            {"long_name": meaning},
+        )
+        for name, meaning in (
+            ("arm", "arm"),
+            ("element", "element"),
+            ("basis", "status of its weakest number"),
+        )
     }
     spectra = {
-        "frequency_offset": ([*arms, "sample"], np.array([frequencies_hz(c.spectrum) for c in found]),
-                             {"units": "Hz", "long_name": "offset from the device's frame"}),
-        "efficiency": ([*arms, "sample"], np.array([c.spectrum.efficiency for c in found]),
-                       {"units": "1", "long_name": found[0].reference_plane}),
-        "noise_out": ([*arms, "sample"], np.array([c.spectrum.noise_out for c in found]),
-                      {"units": "quanta", "long_name": "output noise, normally ordered"}),
-        "noise_by_port": ([*arms, "port", "sample"], by_port,
-                          {"units": "quanta", "long_name": "output noise by port of origin"}),
-        "bandwidth": (arms, np.array([frequencies_hz_scalar(c.bandwidth) for c in found]),
-                      {"units": "Hz", "long_name": "full width at half maximum"}),
+        "frequency_offset": (
+            [*arms, "sample"],
+            np.array([frequencies_hz(c.spectrum) for c in found]),
+            {"units": "Hz", "long_name": "offset from the device's frame"},
+        ),
+        "efficiency": (
+            [*arms, "sample"],
+            np.array([c.spectrum.efficiency for c in found]),
+            {"units": "1", "long_name": found[0].reference_plane},
+        ),
+        "noise_out": (
+            [*arms, "sample"],
+            np.array([c.spectrum.noise_out for c in found]),
+            {"units": "quanta", "long_name": "output noise, normally ordered"},
+        ),
+        "noise_by_port": (
+            [*arms, "port", "sample"],
+            by_port,
+            {"units": "quanta", "long_name": "output noise by port of origin"},
+        ),
+        "bandwidth": (
+            arms,
+            np.array([frequencies_hz_scalar(c.bandwidth) for c in found]),
+            {"units": "Hz", "long_name": "full width at half maximum"},
+        ),
     }
     return xarray.Dataset(
         {**budget, **words, **spectra},
-        coords={"arm": np.array([c.arm for c in found], dtype=object), "port": np.array(ports, dtype=object)},
+        coords={
+            "arm": np.array([c.arm for c in found], dtype=object),
+            "port": np.array(ports, dtype=object),
+        },
     )
 
 
@@ -223,13 +285,17 @@ def frequencies_hz_scalar(omega: float) -> float:
 def write_link(report: LinkReport, path: Path) -> None:
     """Write a link's archive to `path` (which `place` hands over).
 
-    Root group: figures on their axes. Group ``detail``: spectra and budget. Group ``inputs``: the scenario as used, every
-    device and part file with its SHA-256, and every number with address and status; text as checksummed bytes.
+    Root group: figures on their axes. Group ``detail``: spectra and budget. Group ``inputs``: the
+    scenario as used, every device and part file with its SHA-256, and every number with address and
+    status; text as checksummed bytes.
     """
     import h5py
 
     checked = {"fletcher32": True}
-    for dataset, mode, group in ((dataset_of(report), "w", None), (detail_of(report), "a", "detail")):
+    for dataset, mode, group in (
+        (dataset_of(report), "w", None),
+        (detail_of(report), "a", "detail"),
+    ):
         numeric = [n for n, v in dataset.data_vars.items() if v.dtype.kind in "fi"]
         dataset.to_netcdf(
             path, mode=mode, group=group, engine="h5netcdf", encoding={n: checked for n in numeric}
@@ -245,8 +311,10 @@ def write_link(report: LinkReport, path: Path) -> None:
         for name, text in texts.items():
             encoded = text.encode("utf-8")
             stored = inputs.create_dataset(
-                name.replace("/", "."), data=np.frombuffer(encoded, dtype=np.uint8),
-                chunks=(max(1, len(encoded)),), fletcher32=True,
+                name.replace("/", "."),
+                data=np.frombuffer(encoded, dtype=np.uint8),
+                chunks=(max(1, len(encoded)),),
+                fletcher32=True,
             )
             stored.attrs["sha256"] = hashlib.sha256(encoded).hexdigest()
             stored.attrs["encoding"] = "utf-8"

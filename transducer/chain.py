@@ -1,4 +1,7 @@
-"""The whole chain: two devices, two qubits, two arms and a station become a rate, a fidelity and a verdict."""
+"""The whole chain.
+
+Two devices, two qubits, two arms and a station become a rate, a fidelity and a verdict.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 from cavities import data
 from cavities.constants import ordinary
 from cavities.data import Input
-from cavities.errors import ParameterError, PhysicsError, ValidityError
+from cavities.errors import DataError, ParameterError, PhysicsError, ValidityError
 from cavities.pump import Sideband
 from fibre.elements import FabryPerot
 from fibre.herald import Heralded, Scheme
@@ -196,7 +199,8 @@ def convert(arm: ArmSetup, engine: str, omega: NDArray[np.float64]) -> Conversio
 def _require_converter(arm: ArmSetup) -> None:
     if arm.pump is not None and arm.pump.sideband is Sideband.BLUE:
         raise ValidityError(
-            f"arm {arm.name}: a blue pump makes pairs, it does not convert: single-click and two-click heralding need "
+            f"arm {arm.name}: a blue pump makes pairs, it does not convert: single-click and "
+            "two-click heralding need "
             "'transducer.pump.sideband' = 'red'"
         )
 
@@ -224,8 +228,10 @@ def link_of(scenario: Scenario, engine: str = "scattering") -> Link:
             require_steady(setup.pump.pulse_length, _bandwidth(setup), setup.emitter.photon_fwhm)
             if scenario.station.gate > setup.pump.pulse_length * (1 + 1e-9):
                 raise ValidityError(
-                    f"arm {setup.name}: the gate ({scenario.station.gate:.3g} s) is longer than the pump pulse "
-                    f"({setup.pump.pulse_length:.3g} s), beyond which nothing is converted; shorten 'station.gate_s'"
+                    f"arm {setup.name}: the gate ({scenario.station.gate:.3g} s) is longer than "
+                    "the pump pulse "
+                    f"({setup.pump.pulse_length:.3g} s), beyond which nothing is converted; "
+                    "shorten 'station.gate_s'"
                 )
         known = [c for other, c in cache if _same_device(other, setup)]
         conversion = known[0] if known else convert(setup, engine, grid.omega)
@@ -233,7 +239,12 @@ def link_of(scenario: Scenario, engine: str = "scattering") -> Link:
         light = setup.device.pump_light(setup.pump)
         photon = emit(conversion, setup.emitter, grid, setup.device.carrier, light)
         head = head_rows(
-            photon, setup.emitter, setup.name, setup.node_basis, setup.device_name, setup.device_basis
+            photon,
+            setup.emitter,
+            setup.name,
+            setup.node_basis,
+            setup.device_name,
+            setup.device_basis,
         )
         arms.append(Arm(setup.name, photon, head, setup.elements, setup.emitter.memory))
     return Link((arms[0], arms[1]), scenario.station, scenario.schedule)
@@ -269,7 +280,9 @@ def simulate(
     schemes: Sequence[Scheme] | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> LinkReport:
-    """Everything about a scenario: conversion, second opinion, budget, entanglement, limits and uncertainty.
+    """Everything about a scenario.
+
+    Conversion, second opinion, budget, entanglement, limits and uncertainty.
 
     Parameters
     ----------
@@ -321,7 +334,13 @@ def _simulate(
     progress("uncertainty of the inputs")
     band, used = _uncertainty(scenario, outcomes[0])
     return LinkReport(
-        scenario, main, conversions, rows, tuple(outcomes), band, used,
+        scenario,
+        main,
+        conversions,
+        rows,
+        tuple(outcomes),
+        band,
+        used,
         tuple(_warnings(scenario, conversions)),
     )
 
@@ -331,8 +350,10 @@ def _conversions(
 ) -> tuple[ArmConversion, ArmConversion]:
     found: list[ArmConversion] = []
     for arm in scenario.arms:
-        if found and _same_device(scenario.arms[0], arm) and (
-            arm.emitter.offset == scenario.arms[0].emitter.offset
+        if (
+            found
+            and _same_device(scenario.arms[0], arm)
+            and (arm.emitter.offset == scenario.arms[0].emitter.offset)
         ):
             found.append(replace(found[0], arm=arm.name, device=arm.device_name))
             continue
@@ -381,10 +402,11 @@ def _second_opinion(arm: ArmSetup, width: float) -> Referee:
 def _limits(link: Link, scheme: Scheme, fidelity: float) -> tuple[tuple[str, float], ...]:
     gains = []
     for cause in CAUSES:
-        if cause == "double emission" and scheme is Scheme.TWO_CLICK:
-            continue
         better = float(np.max(delivered_fidelity(without(link, cause), scheme)))
         gains.append((cause, better - fidelity))
+    if scheme is Scheme.SINGLE_CLICK:
+        better = float(np.max(delivered_fidelity(link, scheme, both_bright=False)))
+        gains.append(("both qubits bright", better - fidelity))
     return tuple(sorted(gains, key=lambda item: -item[1]))
 
 
@@ -395,7 +417,10 @@ BANDED = ("herald_probability", "fidelity", "delivered_rate", "hashing_rate")
 def _uncertainty(
     scenario: Scenario, best: Outcome
 ) -> tuple[dict[str, tuple[float, float]], tuple[Input, ...]]:
-    """One-sigma band: each input that states a sigma moved down and up alone, the changes added in quadrature."""
+    """One-sigma band.
+
+    Each input that states a sigma moved down and up alone, the changes added in quadrature.
+    """
     used = tuple(entry for entry in scenario.inputs if entry.number.sigmas is not None)
 
     def all_figures(which: Scenario) -> dict[str, float]:
@@ -419,7 +444,7 @@ def _uncertainty(
             change = {(entry.file, entry.key): entry.number.value + step}
             try:
                 moved.append(all_figures(varied(scenario, change)))
-            except (PhysicsError, data.DataError) as error:
+            except (PhysicsError, DataError) as error:
                 raise ValidityError(
                     f"the uncertainty of {entry.file} '{entry.key}' leads out of the model: {error}"
                 ) from None
@@ -430,31 +455,33 @@ def _uncertainty(
     return {n: (float(np.sqrt(down[n])), float(np.sqrt(up[n]))) for n in centre}, used
 
 
-def _warnings(
-    scenario: Scenario, conversions: tuple[ArmConversion, ArmConversion]
-) -> list[str]:
+def _warnings(scenario: Scenario, conversions: tuple[ArmConversion, ArmConversion]) -> list[str]:
     said: list[str] = []
     for arm, found in zip(scenario.arms, conversions, strict=True):
         device, pump = arm.device, arm.pump
         if isinstance(device, Datasheet):
             said.append(
-                f"{found.device}: a data sheet; a single-pole line is assumed, and pump light in the gate is not counted"
+                f"{found.device}: a data sheet; a single-pole line is assumed, and pump light in "
+                "the gate is not counted"
             )
         if isinstance(device, ElectroOptic) and pump is not None:
             heating = device.microwave_internal.heating
             if heating is not None and not heating.covers(device.pump_photons(pump)):
                 said.append(
-                    f"{found.device}: the pump lies outside the range in which its heating was measured; "
+                    f"{found.device}: the pump lies outside the range in which its heating was "
+                    "measured; "
                     "the noise is an extrapolation"
                 )
             if pump.pulse_length is not None:
                 said.append(
-                    f"{found.device}: conversion taken as steady during the {1e9 * pump.pulse_length:.0f} ns pump pulse "
+                    f"{found.device}: conversion taken as steady during the "
+                    f"{1e9 * pump.pulse_length:.0f} ns pump pulse "
                     f"(pulse times angular bandwidth {pump.pulse_length * found.bandwidth:.1f})"
                 )
         if found.referee.agrees is False:
             said.append(
-                f"{found.device}: the two engines differ by {found.referee.max_relative_deviation:.2g}, "
+                f"{found.device}: the two engines differ by "
+                f"{found.referee.max_relative_deviation:.2g}, "
                 f"more than {RELATIVE:g} relative and {ABSOLUTE:g} quanta"
             )
         if found.referee.engine == "none" and "only the" not in found.referee.note:
@@ -463,12 +490,18 @@ def _warnings(
     weak = {s: n for s, n in counts.items() if s not in (*data.TRUSTED, "secondary")}
     if weak:
         listed = ", ".join(f"{n} {s}" for s, n in weak.items())
-        said.append(f"{sum(weak.values())} of {len(scenario.inputs)} inputs cannot carry a prediction: {listed}")
+        said.append(
+            f"{sum(weak.values())} of {len(scenario.inputs)} inputs cannot carry a prediction: "
+            f"{listed}"
+        )
     return list(dict.fromkeys(said))
 
 
 def verdict(report: LinkReport) -> str:
-    """The answer in one sentence: entanglement or not, how much, what limits it, and what it rests on."""
+    """The answer in one sentence.
+
+    Entanglement or not, how much, what limits it, and what it rests on.
+    """
     best = report.best
     f = best.figures
     fidelity, rate = float(f.fidelity), float(f.delivered_rate)
@@ -476,21 +509,28 @@ def verdict(report: LinkReport) -> str:
     rests = f"{weak} of its {total} inputs are recalled, guessed, tuned or back-solved"
     band = report.uncertainty.get("fidelity")
     spread = f" (-{band[0]:.2g}/+{band[1]:.2g})" if band else " (no input states an uncertainty)"
-    cause = best.limits[0][0] if best.limits and best.limits[0][1] > 1e-6 else "nothing but the scheme itself"
+    cause = (
+        best.limits[0][0]
+        if best.limits and best.limits[0][1] > 1e-6
+        else "nothing but the scheme itself"
+    )
     largest = max(report.rows, key=lambda row: float(row.loss_db))
     if float(f.negativity) <= 1e-12:
         head = (
-            f"No entanglement: the best scheme, {best.scheme.value}, heralds {_si(rate)} pairs/s of "
+            f"No entanglement: the best scheme, {best.scheme.value}, heralds {_si(rate)} pairs/s "
+            "of "
             f"fidelity {fidelity:.3f}{spread}"
         )
     elif float(f.hashing) <= 0:
         head = (
-            f"Entangled but not distillable by hashing: {best.scheme.value} delivers {_si(rate)} pairs/s of "
+            f"Entangled but not distillable by hashing: {best.scheme.value} delivers {_si(rate)} "
+            "pairs/s of "
             f"fidelity {fidelity:.3f}{spread}"
         )
     else:
         head = (
-            f"Entanglement: {best.scheme.value} delivers {_si(rate)} pairs/s of fidelity {fidelity:.3f}{spread}, "
+            f"Entanglement: {best.scheme.value} delivers {_si(rate)} pairs/s of fidelity "
+            f"{fidelity:.3f}{spread}, "
             f"worth {_si(float(f.hashing_rate))} ebit/s"
         )
     return (

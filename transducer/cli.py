@@ -1,4 +1,7 @@
-"""The command line: every mistake is one sentence on standard error, every result is a table or one JSON object."""
+"""The command line.
+
+Every mistake is one sentence on standard error, every result is a table or one JSON object.
+"""
 
 import signal
 import sys
@@ -40,22 +43,31 @@ def _root(
 @app.command()
 def link(
     scenario: Annotated[
-        str, typer.Argument(help="A TOML file, or the name of a shipped scenario.", show_default=True)
+        str,
+        typer.Argument(help="A TOML file, or the name of a shipped scenario.", show_default=True),
     ] = "metro",
     engine: Annotated[
         str, typer.Option(help="all, scattering or master-equation.", metavar="NAME")
     ] = "all",
     protocol: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it
-        typer.Option(help="single-click or two-click; both of the scenario by default.", metavar="NAME"),
+        typer.Option(
+            help="single-click or two-click; both of the scenario by default.", metavar="NAME"
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the link contract and nothing else.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the link contract and nothing else.")
+    ] = False,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Archive to write; the picture stands beside it.", metavar="PATH"),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
-    no_files: Annotated[bool, typer.Option("--no-files", help="Write neither archive nor picture.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+    no_files: Annotated[
+        bool, typer.Option("--no-files", help="Write neither archive nor picture.")
+    ] = False,
 ) -> None:
     """What a device does, what the link loses where, and what entanglement comes out."""
     from fibre.herald import Scheme
@@ -63,10 +75,14 @@ def link(
     from transducer.scenario import load_scenario
 
     if engine not in ENGINES:
-        raise ParameterError(f"--engine '{engine}' is not one of {', '.join(ENGINES)}; {nearest(engine, ENGINES)}")
+        raise ParameterError(
+            f"--engine '{engine}' is not one of {', '.join(ENGINES)}; {nearest(engine, ENGINES)}"
+        )
     known = [scheme.value for scheme in Scheme]
     if protocol is not None and protocol not in known:
-        raise ParameterError(f"--protocol '{protocol}' is not one of {', '.join(known)}; {nearest(protocol, known)}")
+        raise ParameterError(
+            f"--protocol '{protocol}' is not one of {', '.join(known)}; {nearest(protocol, known)}"
+        )
     targets = _targets(out, overwrite, no_files)
     loaded = load_scenario(scenario)
     schemes = loaded.schemes if protocol is None else (Scheme(protocol),)
@@ -97,7 +113,9 @@ def _targets(out: Path | None, overwrite: bool, no_files: bool) -> tuple[Path, .
     from transducer import archive
 
     if no_files:
-        raise ParameterError(f"--out '{out}' and --no-files contradict each other; leave one of them out")
+        raise ParameterError(
+            f"--out '{out}' and --no-files contradict each other; leave one of them out"
+        )
     if out.suffix != ".h5":
         raise DataError(f"--out '{out}': an archive's name must end in .h5; rename it")
     paths = (out, out.with_suffix(".png"))
@@ -148,15 +166,17 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line; exit status 2 and one sentence for every mistake of the user's."""
-    # ClickException is the base of every complaint about options; where it lives differs between versions of typer
-    usage = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+    # the base of every complaint about options; where it lives differs between versions of typer
+    usage: type[Exception] = next(
+        base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+    )
     signal.signal(signal.SIGTERM, _stop)
     try:
         status = app(standalone_mode=False)
     except ToolkitError as error:
         _fail(str(error))
     except usage as error:
-        _fail(error.format_message())
+        _fail(str(getattr(error, "format_message", error.__str__)()))
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("transducer: interrupted; no half-written file was left behind\n")
         raise SystemExit(130) from None

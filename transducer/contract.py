@@ -1,4 +1,7 @@
-"""The link contract: the one object that ``transducer link --json`` prints, versioned and described by a schema."""
+"""The link contract.
+
+The one object that ``transducer link --json`` prints, versioned and described by a schema.
+"""
 
 import math
 import platform
@@ -13,7 +16,7 @@ from cavities.data import count_by_status
 from transducer.chain import ArmConversion, LinkReport, Outcome, verdict
 from transducer.version import __version__
 
-CONTRACT_VERSION = "1.0"
+CONTRACT_VERSION: Literal["1.0"] = "1.0"
 """Version of the contract: the second number grows with new keys, the first with changed ones."""
 
 
@@ -100,7 +103,9 @@ class HeraldOut(_Out):
 
     protocol: str
     probability: float = Field(ge=0, le=1)
-    fidelity: float = Field(ge=0, le=1, description="with the target Bell state, when both nodes know")
+    fidelity: float = Field(
+        ge=0, le=1, description="with the target Bell state, when both nodes know"
+    )
     fidelity_at_emission: float = Field(ge=0, le=1)
     state: list[list[float]] = Field(description="real part of the delivered 4x4 density matrix")
     state_imag: list[list[float]]
@@ -149,7 +154,10 @@ class UncertaintyOut(_Out):
 
 
 class Contract(_Out):
-    """Everything a link gives; ``herald`` and ``bounds`` belong to the best protocol, ``protocols`` holds all."""
+    """Everything a link gives.
+
+    ``herald`` and ``bounds`` belong to the best protocol, ``protocols`` holds all.
+    """
 
     schema_version: Literal["1.0"]
     scenario: dict[str, object]
@@ -180,8 +188,14 @@ def contract_of(report: LinkReport) -> Contract:
     """Turn a report into the contract."""
     scenario = report.scenario
     inputs = [
-        InputOut(file=e.file, key=e.key, value=e.number.value, status=e.number.status,
-                 where=e.number.where, sigma=e.number.sigmas)
+        InputOut(
+            file=e.file,
+            key=e.key,
+            value=e.number.value,
+            status=e.number.status,
+            where=e.number.where,
+            sigma=e.number.sigmas,
+        )
         for e in scenario.inputs
     ]
     conversions = [_conversion(c) for c in report.conversions]
@@ -193,8 +207,12 @@ def contract_of(report: LinkReport) -> Contract:
     ]
     return Contract(
         schema_version=CONTRACT_VERSION,
-        scenario={"name": scenario.name, "title": scenario.title, "file": scenario.label,
-                  "definition": scenario.raw},
+        scenario={
+            "name": scenario.name,
+            "title": scenario.title,
+            "file": scenario.label,
+            "definition": scenario.raw,
+        },
         provenance=ProvenanceOut(
             versions=versions(), inputs_by_status=count_by_status(scenario.inputs), inputs=inputs
         ),
@@ -203,8 +221,12 @@ def contract_of(report: LinkReport) -> Contract:
         referee=_referee(report.conversions),
         link=LinkOut(
             rows=[
-                RowOut(**{name: value if isinstance(value, str) else _one(value)
-                          for name, value in vars(row).items()})
+                RowOut.model_validate(
+                    {
+                        name: value if isinstance(value, str) else _one(value)
+                        for name, value in vars(row).items()
+                    }
+                )
                 for row in report.rows
             ],
             arms=arms,
@@ -214,7 +236,9 @@ def contract_of(report: LinkReport) -> Contract:
         bounds=protocols[0].bounds,
         protocols=protocols,
         uncertainty=UncertaintyOut(
-            figures={n: BandOut(minus=low, plus=high) for n, (low, high) in report.uncertainty.items()},
+            figures={
+                n: BandOut(minus=low, plus=high) for n, (low, high) in report.uncertainty.items()
+            },
             varied_inputs=[f"{e.file}: {e.key}" for e in report.varied_inputs],
             silent_inputs=len(inputs) - len(report.varied_inputs),
         ),
@@ -243,7 +267,11 @@ def _conversion(found: ArmConversion) -> ConversionOut:
 
 
 def _referee(conversions: tuple[ArmConversion, ArmConversion]) -> RefereeOut:
-    """The second opinion on the arm where the engines differ most; silent if either arm has none."""
+    """The second opinion on the arm where the engines differ most.
+
+    Silent if either arm has none.
+    """
+
     def deviation(found: ArmConversion) -> float:
         value = found.referee.max_relative_deviation
         return math.inf if value is None else value

@@ -1,4 +1,7 @@
-"""What a converter does to a signal, whichever engine found it: efficiency and added noise at every frequency."""
+"""What a converter does to a signal, whichever engine found it.
+
+Efficiency and added noise at every frequency.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +24,8 @@ class Truncation:
     levels : mapping of str to int
         Levels kept of each mode.
     change : float
-        Largest change of an asked quantity when any mode was enlarged, in units of the asked tolerance [1].
+        Largest change of an asked quantity when any mode was enlarged, in units of the asked
+        tolerance [1].
     leakage : float
         Largest population of a mode's highest level [1].
     block : int
@@ -38,8 +42,9 @@ class Truncation:
 class Conversion:
     r"""Conversion between two ports at the frequencies `omega`.
 
-    Efficiency :math:`\eta=|S|^2` from the source port to the target port; noise normally ordered, at the target port
-    with vacuum at the source's signal, and referred to the source port as :math:`N_\mathrm{add}=N_\mathrm{out}/\eta`.
+    Efficiency :math:`\eta=|S|^2` from the source port to the target port; noise normally ordered,
+    at the target port with vacuum at the source's signal, and referred to the source port as
+    :math:`N_\mathrm{add}=N_\mathrm{out}/\eta`.
 
     Parameters
     ----------
@@ -50,7 +55,8 @@ class Conversion:
     noise_out : ndarray, shape (..., n)
         Output noise at the target port [quanta].
     contributions : mapping of str to ndarray, shape (..., n)
-        The same by port where it comes from [quanta]; the sum is `noise_out`. Empty if the engine cannot tell.
+        The same by port where it comes from [quanta]; the sum is `noise_out`. Empty if the engine
+        cannot tell.
     source, target : str
         Port names.
     engine : str
@@ -75,7 +81,10 @@ class Conversion:
 
     @property
     def added_noise(self) -> Spectrum:
-        """Noise referred to the source port [quanta], shape (..., n); infinite where nothing is converted."""
+        """Noise referred to the source port [quanta], shape (..., n).
+
+        Infinite where nothing is converted.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(self.noise_out / self.efficiency)
 
@@ -110,7 +119,9 @@ def half_power_width(efficiency: Callable[[Spectrum], Spectrum], scale: float) -
     values = efficiency(omega)
     top = int(np.argmax(values))
     if not values[top] > 0:
-        raise ValidityError("the device converts nothing: its efficiency is zero; raise the pump power")
+        raise ValidityError(
+            "the device converts nothing: its efficiency is zero; raise the pump power"
+        )
     low, high = omega[max(top - 1, 0)], omega[min(top + 1, len(omega) - 1)]
     peak = float(values[top])
     for _ in range(9):

@@ -1,4 +1,7 @@
-"""A device as a quantum optician writes it on the board: ladder operators, couplings, and a bath at every port."""
+"""A device as a quantum optician writes it on the board.
+
+Ladder operators, couplings, and a bath at every port.
+"""
 
 from dataclasses import dataclass
 
@@ -68,7 +71,8 @@ class Channel:
 class Hamiltonian:
     r"""Hamiltonian and baths of a device; everything a master equation needs.
 
-    .. math:: \dot\rho = -i[H,\rho] + \sum_j \kappa_j(n_j+1)\mathcal D[a_j]\rho + \kappa_j n_j\mathcal D[a_j^\dagger]\rho
+    .. math:: \dot\rho = -i[H,\rho] + \sum_j \kappa_j(n_j+1)\mathcal D[a_j]\rho
+              + \kappa_j n_j\mathcal D[a_j^\dagger]\rho
 
     Parameters
     ----------
@@ -92,7 +96,9 @@ class Hamiltonian:
         used |= {channel.mode for channel in self.channels}
         unknown = sorted(used - set(self.modes))
         if unknown:
-            raise ParameterError(f"Hamiltonian: {unknown[0]!r} is not one of the modes {self.modes}")
+            raise ParameterError(
+                f"Hamiltonian: {unknown[0]!r} is not one of the modes {self.modes}"
+            )
 
     def channel(self, name: str) -> Channel:
         """Port by name.

@@ -1,4 +1,7 @@
-"""The narrow waist: any Gaussian device is a drift matrix, a port matrix and a bath at every port."""
+"""The narrow waist.
+
+Any Gaussian device is a drift matrix, a port matrix and a bath at every port.
+"""
 
 from dataclasses import dataclass
 
@@ -40,7 +43,8 @@ class LinearDevice:
 
     .. math:: \dot x = A x - K^\dagger x_\mathrm{in}, \qquad x_\mathrm{out} = x_\mathrm{in} + K x
 
-    x holds annihilation operators, or creation operators for modes that a squeezing interaction mixes in.
+    x holds annihilation operators, or creation operators for modes that a squeezing interaction
+    mixes in.
 
     Parameters
     ----------
@@ -65,12 +69,16 @@ class LinearDevice:
         n = self.A.shape[-1]
         if self.A.shape[-2:] != (n, n) or self.K.shape[-2:] != (len(self.ports), n):
             raise ParameterError(
-                f"LinearDevice: A {self.A.shape}, K {self.K.shape} and {len(self.ports)} ports do not fit together"
+                f"LinearDevice: A {self.A.shape}, K {self.K.shape} and {len(self.ports)} ports do "
+                "not fit together"
             )
 
     @property
     def signature(self) -> NDArray[np.float64]:
-        """+1 for ports of annihilation operators, -1 for creation operators: J of S J S^dag = J, shape (p,)."""
+        """+1 for ports of annihilation operators, -1 for creation operators.
+
+        J of S J S^dag = J, shape (p,).
+        """
         return np.array([-1.0 if port.creation else 1.0 for port in self.ports])
 
     def index(self, name: str) -> int:

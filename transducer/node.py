@@ -1,4 +1,4 @@
-"""A node: a qubit that emits a microwave photon, or not, into a transducer that hands it to the fibre."""
+"""A node: a qubit emits a microwave photon, or not, and a transducer hands it to the fibre."""
 
 from dataclasses import dataclass
 
@@ -23,20 +23,23 @@ class Emitter:
     memory : Memory
         The qubit.
     bright : float or ndarray, shape (...)
-        Bright-state population α of a single-click round [1], in [0, 1]; a two-click herald uses 1/2.
+        Bright-state population α of a single-click round [1], in [0, 1]; a two-click herald uses
+        1/2.
     photon_fwhm : float
         Full width at half maximum of the photon's intensity [s], > 0.
     efficiency : float
-        Probability that the photon of a bright qubit reaches the transducer's microwave port [1], in (0, 1].
+        Probability that the photon of a bright qubit reaches the transducer's microwave port [1],
+        in (0, 1].
     offset : float
         Photon frequency from the device's frame [rad/s].
     idle : float
-        Time the node keeps the qubit under its own dynamics after the emission [s], >= 0; the link's memory takes
-        over from its end.
+        Time the node keeps the qubit under its own dynamics after the emission [s], >= 0; the
+        link's memory takes over from its end.
 
     Notes
     -----
-    The microwave path to the transducer is cold: what its loss brings in is part of the waveguide bath of the device.
+    The microwave path to the transducer is cold: what its loss brings in is part of the waveguide
+    bath of the device.
     """
 
     memory: Memory
@@ -55,7 +58,7 @@ class Emitter:
 
 
 STEADY = 4.0
-"""Smallest pump-pulse length, in units of the inverse angular bandwidth, for which a steady conversion is used."""
+"""Smallest pump-pulse length times angular bandwidth for which a steady conversion is used."""
 
 
 def require_steady(pulse_length: float, bandwidth: float, photon_fwhm: float) -> None:
@@ -78,12 +81,14 @@ def require_steady(pulse_length: float, bandwidth: float, photon_fwhm: float) ->
     ratio = pulse_length * bandwidth
     if ratio < STEADY:
         raise ValidityError(
-            f"pump pulse times bandwidth is {ratio:.3g}, below {STEADY:g}: the conversion does not become steady; "
+            f"pump pulse times bandwidth is {ratio:.3g}, below {STEADY:g}: the conversion does "
+            "not become steady; "
             f"lengthen the pulse from {pulse_length:.3g} s to {STEADY / bandwidth:.3g} s or more"
         )
     if photon_fwhm > pulse_length:
         raise ValidityError(
-            f"the photon ({photon_fwhm:.3g} s) is longer than the pump pulse ({pulse_length:.3g} s); "
+            f"the photon ({photon_fwhm:.3g} s) is longer than the pump pulse ({pulse_length:.3g} "
+            "s); "
             "shorten the photon or lengthen the pulse"
         )
 
@@ -97,7 +102,8 @@ def emit(
 ) -> Photon:
     r"""Photon at the transducer's optical output.
 
-    .. math:: v(\omega) = \sqrt{\epsilon}\,S(\omega)\,u(\omega-\delta), \qquad N(\omega) = N_\mathrm{out}(\omega)
+    .. math:: v(\omega) = \sqrt{\epsilon}\,S(\omega)\,u(\omega-\delta),
+              \qquad N(\omega) = N_\mathrm{out}(\omega)
 
     Parameters
     ----------
@@ -115,7 +121,8 @@ def emit(
     Returns
     -------
     Photon
-        Its `clock` lies `Emitter.idle` after the end of the emission, its qubit has decayed until then.
+        Its `clock` lies `Emitter.idle` after the end of the emission, its qubit has decayed until
+        then.
     """
     u = gaussian_amplitude(grid.omega - emitter.offset, emitter.photon_fwhm)
     kept = qubit_channel(emitter.memory, emitter.idle)
@@ -135,14 +142,35 @@ def emit(
 def head_rows(
     photon: Photon, emitter: Emitter, arm: str, node_basis: str, device_name: str, device_basis: str
 ) -> tuple[Row, ...]:
-    """The budget's first two lines: the qubit's emission, and the transducer on this very photon."""
+    """The budget's first two lines.
+
+    The qubit's emission, and the transducer on this very photon.
+    """
     emission = decibels(emitter.efficiency)
     total = decibels(photon.transmission)
     conversion = total - emission
     passed = photon.transmission / emitter.efficiency
     return (
-        Row(arm, "qubit emission", emission, emission, emission, emitter.efficiency, 0.0, 0.0,
-            node_basis),
-        Row(arm, f"transducer {device_name}", conversion, conversion, total, passed,
-            photon.mode_noise, 0.0, device_basis),
+        Row(
+            arm,
+            "qubit emission",
+            emission,
+            emission,
+            emission,
+            emitter.efficiency,
+            0.0,
+            0.0,
+            node_basis,
+        ),
+        Row(
+            arm,
+            f"transducer {device_name}",
+            conversion,
+            conversion,
+            total,
+            passed,
+            photon.mode_noise,
+            0.0,
+            device_basis,
+        ),
     )

@@ -38,8 +38,14 @@ def plot_spectrum(found: Sequence[ArmConversion], ax: "Axes") -> "Axes":
         ax.plot(x, arm.spectrum.efficiency, color=ARM_COLOURS[arm.arm], label=label)
         referee = arm.referee.conversion
         if referee is not None:
-            ax.plot(frequencies_hz(referee) / 1e6, referee.efficiency, "o", mfc="none",
-                    color="black", label="master equation")
+            ax.plot(
+                frequencies_hz(referee) / 1e6,
+                referee.efficiency,
+                "o",
+                mfc="none",
+                color="black",
+                label="master equation",
+            )
     ax.set(xlabel="offset from the frame [MHz]", ylabel="conversion efficiency", ylim=(0, None))
     ax.legend(frameon=False, fontsize="small")
     return ax
@@ -53,8 +59,11 @@ def plot_noise(found: ArmConversion, ax: "Axes") -> "Axes":
         colours = [PORT_COLOURS.get(port, "#888888") for port in contributions]
         ax.stackplot(x, *contributions.values(), labels=list(contributions), colors=colours)
     ax.plot(x, found.spectrum.noise_out, color="black", lw=1, label="all ports")
-    ax.set(xlabel="offset from the frame [MHz]", ylabel=f"output noise, arm {found.arm} [quanta]",
-           ylim=(0, None))
+    ax.set(
+        xlabel="offset from the frame [MHz]",
+        ylabel=f"output noise, arm {found.arm} [quanta]",
+        ylim=(0, None),
+    )
     ax.legend(frameon=False, fontsize="small")
     return ax
 
@@ -71,11 +80,24 @@ def plot_waterfall(rows: Sequence[Row], ax: "Axes") -> "Axes":
         loss = np.array([float(row.loss_db) for row in own])
         start = np.array([float(row.cumulative_db) for row in own]) - loss
         spare = np.array([float(row.loss_db_max) for row in own]) - loss
-        ax.barh(y, loss, left=start, height=height, color=ARM_COLOURS.get(arm, "#888888"),
-                label=f"arm {arm}: {float(own[-1].cumulative_db):.1f} dB")
+        ax.barh(
+            y,
+            loss,
+            left=start,
+            height=height,
+            color=ARM_COLOURS.get(arm, "#888888"),
+            label=f"arm {arm}: {float(own[-1].cumulative_db):.1f} dB",
+        )
         worst = spare > 1e-9
-        ax.errorbar((start + loss)[worst], y[worst], xerr=[np.zeros(worst.sum()), spare[worst]],
-                    fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
+        ax.errorbar(
+            (start + loss)[worst],
+            y[worst],
+            xerr=[np.zeros(worst.sum()), spare[worst]],
+            fmt="none",
+            ecolor="black",
+            elinewidth=0.8,
+            capsize=2,
+        )
     ax.set_yticks(np.arange(len(labels)), labels, fontsize="small")
     ax.invert_yaxis()
     ax.set_xlabel("loss since the qubit [dB]; whiskers: worst case of the element")
@@ -90,14 +112,16 @@ def link_figure(report: LinkReport) -> "Figure":
 
     figure = Figure(figsize=(11, 8), layout="constrained")
     FigureCanvasAgg(figure)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.15])
+    sheets = figure.subfigures(2, 1, height_ratios=[1, 1.15], squeeze=False)
+    top, bottom = sheets[0, 0], sheets[1, 0]
     left, right = top.subplots(1, 2)
     plot_spectrum(report.conversions, left)
     plot_noise(report.conversions[0], right)
     plot_waterfall(report.rows, bottom.subplots())
     best = report.best.figures
     figure.suptitle(
-        f"{report.scenario.name}: {report.best.scheme.value}, {float(best.delivered_rate):.3g} pairs/s, "
+        f"{report.scenario.name}: {report.best.scheme.value}, {float(best.delivered_rate):.3g} "
+        "pairs/s, "
         f"fidelity {float(best.fidelity):.3f}"
     )
     return figure

@@ -1,4 +1,4 @@
-"""From a file about a published device to a device one can pump, with every number's address still attached."""
+"""From a file about a published device to one that can be pumped, every number's address kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ from transducer.devices.datasheet import Datasheet
 from transducer.devices.electro_optic import ElectroOptic
 
 EXCLUSIVE = (("extraction", "kappa_ext_hz"),)
-"""Two ways to say the external loss; a file gives one of them, an override of one replaces the other."""
+"""Two ways to say the external loss.
+
+A file gives one of them, an override of one replaces the other.
+"""
 
 
 class Source(Strict):
@@ -57,7 +60,9 @@ class _Resonance(Strict):
         if (self.extraction is None) == (self.kappa_ext_hz is None):
             raise ValueError("give exactly one of 'extraction' and 'kappa_ext_hz'")
         if self.extraction is not None and not 0 <= self.extraction.value < 1:
-            raise ValueError(f"extraction must be a number >= 0 and < 1, got {self.extraction.value}")
+            raise ValueError(
+                f"extraction must be a number >= 0 and < 1, got {self.extraction.value}"
+            )
         return self
 
     @property
@@ -101,7 +106,9 @@ class BathTable(Strict):
     @model_validator(mode="after")
     def _one_waveguide(self) -> "BathTable":
         if (self.waveguide_temperature_k is None) == (self.waveguide_occupation is None):
-            raise ValueError("give exactly one of 'waveguide_temperature_k' and 'waveguide_occupation'")
+            raise ValueError(
+                "give exactly one of 'waveguide_temperature_k' and 'waveguide_occupation'"
+            )
         return self
 
 
@@ -223,7 +230,8 @@ def load_device(
     operating_point : str, optional
         Key of one of the file's operating points; it sets the pump.
     override : mapping, optional
-        Dotted keys laid over the file: a plain number (status ``guess``) or a table with value, where, status, sigma.
+        Dotted keys laid over the file: a plain number (status ``guess``) or a table with value,
+        where, status, sigma.
     beside : Path, optional
         Folder that a user's own file is relative to.
 
@@ -253,7 +261,9 @@ def load_device(
 
 def _datasheet(file: DatasheetFile, operating_point: str | None, label: str) -> Published:
     if operating_point is not None:
-        raise DataError(f"{label}: a data sheet has no operating point '{operating_point}'; leave it out")
+        raise DataError(
+            f"{label}: a data sheet has no operating point '{operating_point}'; leave it out"
+        )
     f = file.figures
     device = Datasheet.from_hz(
         f.efficiency.value,
@@ -286,7 +296,9 @@ def _electro_optic(file: ElectroOpticFile, operating_point: str | None, label: s
     c, b = file.coupling, file.baths
     if b.waveguide_temperature_k is not None:
         temperature = b.waveguide_temperature_k.value
-        waveguide = Bath.from_temperature(temperature, frequency_hz=file.microwave.frequency_hz.value)
+        waveguide = Bath.from_temperature(
+            temperature, frequency_hz=file.microwave.frequency_hz.value
+        )
     else:
         assert b.waveguide_occupation is not None
         waveguide = Bath(b.waveguide_occupation.value)
@@ -321,7 +333,9 @@ def _heating(file: ElectroOpticFile, optical: Mode, microwave: Mode) -> Heating 
     if h is None:
         return None
     g0 = angular(file.coupling.g0_hz.value)
-    per_cooperativity = float(optical.kappa * microwave.kappa / (4 * g0**2))  # pump photons at C = 1
+    per_cooperativity = float(
+        optical.kappa * microwave.kappa / (4 * g0**2)
+    )  # pump photons at C = 1
     return Heating(
         h.occupation.value,
         h.cooperativity.value * per_cooperativity,
@@ -335,7 +349,10 @@ _RANGE_ONLY = ("heating.lowest_cooperativity", "heating.highest_cooperativity")
 
 
 def _inputs(file: DeviceFile, operating_point: str | None) -> tuple[Input, ...]:
-    """Numbers that figures rest on: other operating points and mere range limits are not among them."""
+    """Numbers that figures rest on.
+
+    Other operating points and mere range limits are not among them.
+    """
     kept = []
     for key, number in data.numbers_in(file):
         other = key.startswith("operating_point.") and key.split(".")[1] != operating_point

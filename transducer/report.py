@@ -68,7 +68,10 @@ def _device_table(found: ArmConversion, arms: str) -> Table:
             row += [f"{two:.8f}", f"{two - one:+.1e}"]
         agrees = "agree" if referee.agrees else "DIFFER"
         width += ["", ""]
-        cooperativity += ["largest, across the line", f"{referee.max_relative_deviation:.1e} {agrees}"]
+        cooperativity += [
+            "largest, across the line",
+            f"{referee.max_relative_deviation:.1e} {agrees}",
+        ]
     table.add_row("efficiency", *efficiency)
     table.add_row("added noise [quanta]", *noise)
     table.add_row("bandwidth (FWHM)", *width)
@@ -80,7 +83,11 @@ def _noise_table(report: LinkReport) -> Table:
     table = _table("Output noise by port", "port", "A [quanta]", "B [quanta]")
     a, b = (c.at_signal for c in report.conversions)
     if not a.contributions or not b.contributions:
-        table.add_row("all (this engine cannot tell them apart)", f"{a.noise_out[0]:.6f}", f"{b.noise_out[0]:.6f}")
+        table.add_row(
+            "all (this engine cannot tell them apart)",
+            f"{a.noise_out[0]:.6f}",
+            f"{b.noise_out[0]:.6f}",
+        )
         return table
     for port in dict.fromkeys([*a.contributions, *b.contributions]):
         values = [
@@ -93,7 +100,14 @@ def _noise_table(report: LinkReport) -> Table:
 def _budget_table(report: LinkReport) -> Table:
     table = _table(
         "Link, each arm from the qubit to the click",
-        "element", "arm", "loss dB", "worst dB", "sum dB", "noise added", "delay µs", "basis",
+        "element",
+        "arm",
+        "loss dB",
+        "worst dB",
+        "sum dB",
+        "noise added",
+        "delay µs",
+        "basis",
     )
     for arms, row in _folded(report):
         table.add_row(
@@ -114,7 +128,10 @@ def _folded(report: LinkReport) -> list[tuple[str, Row]]:
     """Rows with the arms they stand for: equal arms are printed once."""
     names = list(dict.fromkeys(row.arm for row in report.rows))
     arms = [[row for row in report.rows if row.arm == name] for name in names]
-    if all([replace(row, arm="") for row in arm] == [replace(row, arm="") for row in arms[0]] for arm in arms):
+    if all(
+        [replace(row, arm="") for row in arm] == [replace(row, arm="") for row in arms[0]]
+        for arm in arms
+    ):
         return [(", ".join(names), row) for row in arms[0]]
     return [(row.arm, row) for row in report.rows]
 
@@ -154,14 +171,19 @@ def _show_band(report: LinkReport, console: Console) -> None:
     if not report.uncertainty:
         console.print("No input states an uncertainty: there is no one-sigma band.")
         return
-    names = {"efficiency": "efficiency", "added_noise": "added noise", "fidelity": "fidelity",
-             "delivered_rate": "pairs/s", "hashing_rate": "ebit/s"}
+    names = {
+        "efficiency": "efficiency",
+        "added_noise": "added noise",
+        "fidelity": "fidelity",
+        "delivered_rate": "pairs/s",
+        "hashing_rate": "ebit/s",
+    }
     shown = [
         f"{names[key]} -{down:.2g}/+{up:.2g}"
         for key, (down, up) in report.uncertainty.items()
         if key in names
     ]
     console.print(
-        f"One-sigma band from the {len(report.varied_inputs)} of {total} inputs that state an uncertainty: "
-        + ", ".join(shown) + "."
+        f"One-sigma band from the {len(report.varied_inputs)} of {total} inputs that state an "
+        "uncertainty: " + ", ".join(shown) + "."
     )

@@ -1,4 +1,7 @@
-"""The door for a link described in TOML: units in the key names, every mistake answered with a sentence."""
+"""The door for a link described in TOML.
+
+Units in the key names, every mistake answered with a sentence.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +18,7 @@ from cavities.errors import DataError, PhysicsError
 from cavities.pump import Plane, Pump, Sideband
 from fibre import parts
 from fibre.detectors import Station
-from fibre.elements import Element
+from fibre.elements import Element, Loss
 from fibre.herald import Scheme
 from fibre.schedule import Schedule
 from transducer.devices.base import Device
@@ -33,7 +36,10 @@ AboveZero = Annotated[float, Field(gt=0)]
 
 
 class PumpTable(Strict):
-    """``[arm.transducer.pump]``: a power with its plane, or a cooperativity; both default to the operating point."""
+    """``[arm.transducer.pump]``: a power with its plane, or a cooperativity.
+
+    Both default to the operating point.
+    """
 
     sideband: Literal["red", "blue"] = "red"
     power_w: AtLeastZero | None = None
@@ -207,7 +213,8 @@ def load_scenario(name: str | Path) -> Scenario:
     Raises
     ------
     DataError
-        If the file, a key, a value, a device or a part is not what it should be; nothing is written.
+        If the file, a key, a value, a device or a part is not what it should be; nothing is
+        written.
 
     Examples
     --------
@@ -230,7 +237,9 @@ def _laid_out(raw: Mapping[str, object], label: str) -> dict[str, object]:
     for side in ("arm_a", "arm_b"):
         own = raw.get(side, {})
         if not isinstance(common, Mapping) or not isinstance(own, Mapping):
-            raise DataError(f"{label}: 'arm', 'arm_a' and 'arm_b' must be tables; write them as [arm]")
+            raise DataError(
+                f"{label}: 'arm', 'arm_a' and 'arm_b' must be tables; write them as [arm]"
+            )
         out[side] = data.merged(common, own)
     return out
 
@@ -267,7 +276,16 @@ def build_scenario(
     schemes = tuple(dict.fromkeys(Scheme(name) for name in file.schemes))
     inputs = tuple(build.inputs.values())
     return Scenario(
-        file.name, file.title, schemes, arms, station, schedule, inputs, dict(raw), label, folder,
+        file.name,
+        file.title,
+        schemes,
+        arms,
+        station,
+        schedule,
+        inputs,
+        dict(raw),
+        label,
+        folder,
         build.files,
     )
 
@@ -275,9 +293,7 @@ def build_scenario(
 class _Builder:
     """Turns checked tables into records and keeps a list of every number that was used."""
 
-    def __init__(
-        self, label: str, folder: Path, replaced: Mapping[tuple[str, str], float]
-    ) -> None:
+    def __init__(self, label: str, folder: Path, replaced: Mapping[tuple[str, str], float]) -> None:
         self.label, self.folder, self.replaced = label, folder, replaced
         self.inputs: dict[tuple[str, str], Input] = {}
         self.files: dict[str, str] = {}
@@ -349,7 +365,8 @@ class _Builder:
             key = data.read_toml(path, name).get("key")
             if f"{kind}/{key}" != known_as:
                 raise DataError(
-                    f"{name}: 'key' = {key!r} must be the file's own name; rename the file or the key"
+                    f"{name}: 'key' = {key!r} must be the file's own name; rename the file or the "
+                    "key"
                 )
             self.files[known_as] = path.read_text("utf-8")
         return known_as
@@ -363,7 +380,8 @@ class _Builder:
         if isinstance(file.device, Datasheet):
             if p.power_w is not None or p.cooperativity is not None:
                 raise DataError(
-                    f"{self.label}: 'transducer.pump' has no place: '{table.device}' is a data sheet "
+                    f"{self.label}: 'transducer.pump' has no place: '{table.device}' is a data "
+                    "sheet "
                     "and states no pump; leave it out"
                 )
             return None
@@ -382,7 +400,8 @@ class _Builder:
         if wanted is None:
             known = getattr(file.file, "operating_point", {})
             raise DataError(
-                f"{self.label}: no pump is given for '{table.device}': set 'transducer.operating_point' to one of "
+                f"{self.label}: no pump is given for '{table.device}': set "
+                "'transducer.operating_point' to one of "
                 f"{', '.join(sorted(known)) or 'none in the file'}, or 'transducer.pump.power_w'"
             )
         return file.device.pump_for(wanted, pump)
@@ -396,8 +415,10 @@ class _Builder:
         splitter_part = self._part(table.splitter, _below(over, "splitter"))
         splitter, used = parts.element_of(splitter_part, carrier)
         self._note(used)
-        if not isinstance(splitter, parts.Loss):
-            raise DataError(f"{self.label}: 'station.splitter' = '{table.splitter}' is no beam splitter")
+        if not isinstance(splitter, Loss):
+            raise DataError(
+                f"{self.label}: 'station.splitter' = '{table.splitter}' is no beam splitter"
+            )
         return Station(
             detector,
             table.gate_s,

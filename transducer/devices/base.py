@@ -62,4 +62,4 @@ class Device(ABC):
 
     @abstractmethod
     def pump_light(self, pump: Pump | None) -> tuple[Real, float]:
-        """Pump photons per second at the optical output [1/s], at most, and the pump's offset from the carrier [rad/s]."""
+        """Largest pump flux at the optical output [1/s], and its offset to the carrier [rad/s]."""

@@ -1,4 +1,7 @@
-"""A transducer of which only the data sheet is known: efficiency, added noise, bandwidth, repetition rate."""
+"""A transducer of which only the data sheet is known.
+
+Efficiency, added noise, bandwidth, repetition rate.
+"""
 
 from dataclasses import dataclass
 
@@ -17,14 +20,16 @@ from transducer.linear import LinearDevice, Port
 class Datasheet(Device):
     r"""A black box with a single-pole response.
 
-    It is the one-mode network with these figures: :math:`\kappa_e = \kappa_o = \sqrt{\eta}\,B/2` and the rest of B lost,
-    so that :math:`|S(0)|^2 = \eta`, the full width at half maximum is B, and commutators are kept at every frequency.
-    The added noise enters with the signal, at the microwave port.
+    It is the one-mode network with these figures: :math:`\kappa_e = \kappa_o = \sqrt{\eta}\,B/2`
+    and the rest of B lost, so that :math:`|S(0)|^2 = \eta`, the full width at half maximum is B,
+    and commutators are kept at every frequency. The added noise enters with the signal, at the
+    microwave port.
 
     Parameters
     ----------
     efficiency : float
-        Photon-number efficiency on resonance η, microwave port to optical fibre port [1], in (0, 1].
+        Photon-number efficiency on resonance η, microwave port to optical fibre port [1], in (0,
+        1].
     added_noise : float
         Noise referred to the microwave port [quanta], normally ordered, >= 0.
     bandwidth : float
@@ -36,8 +41,8 @@ class Datasheet(Device):
 
     Notes
     -----
-    A data sheet states no line shape; the single pole is an assumption. It states no pump either: pump light in the
-    detection gate is not counted.
+    A data sheet states no line shape; the single pole is an assumption. It states no pump either:
+    pump light in the detection gate is not counted.
 
     Examples
     --------
@@ -71,7 +76,9 @@ class Datasheet(Device):
     ) -> "Datasheet":
         """Make one from ordinary frequencies [Hz]."""
         bandwidth = float(angular(bandwidth_hz))
-        return cls(efficiency, added_noise, bandwidth, repetition_rate, float(angular(frequency_hz)))
+        return cls(
+            efficiency, added_noise, bandwidth, repetition_rate, float(angular(frequency_hz))
+        )
 
     @property
     def carrier(self) -> float:
@@ -91,7 +98,9 @@ class Datasheet(Device):
     @property
     def reference_plane(self) -> str:
         """Where efficiency and noise are counted, in words."""
-        return "data sheet: from its microwave port to its optical port; noise at its microwave port"
+        return (
+            "data sheet: from its microwave port to its optical port; noise at its microwave port"
+        )
 
     @property
     def scale(self) -> float:

@@ -1,4 +1,7 @@
-"""A direct electro-optic transducer: pump light, one microwave mode and one optical mode mix in a Pockels medium."""
+"""A direct electro-optic transducer.
+
+Pump light, one microwave mode and one optical mode mix in a Pockels medium.
+"""
 
 from dataclasses import dataclass
 
@@ -15,12 +18,12 @@ from transducer.hamiltonian import Channel, Hamiltonian, Ladder, Term
 from transducer.linear import LinearDevice, Port
 
 RESOLVED = 0.1
-"""Largest linewidth or coupling, in units of the microwave frequency, for which one sideband may stand alone."""
+"""Largest linewidth or coupling over the microwave frequency for one sideband to stand alone."""
 
 
 @dataclass(frozen=True)
 class StokesMode:
-    """The optical mode on the other side of the pump, which a red pump squeezes with the microwave (L6).
+    """The optical mode on the other side of a red pump, squeezed with the microwave (L6).
 
     Parameters
     ----------
@@ -47,12 +50,14 @@ class ElectroOptic(Device):
 
     .. math:: H/\hbar = \delta_o a^\dagger a + \delta_e b^\dagger b +
               \begin{cases} g\,(a^\dagger b + \mathrm{h.c.}) & \text{red pump: beam splitter} \\
-                            g\,(a^\dagger b^\dagger + \mathrm{h.c.}) & \text{blue pump: two-mode squeezing} \end{cases}
+                            g\,(a^\dagger b^\dagger + \mathrm{h.c.}) & \text{blue pump: two-mode
+                            squeezing} \end{cases}
 
     with :math:`g = g_0\sqrt{n_p}` and :math:`C = 4g^2/\kappa_o\kappa_e`.
 
-    Ports: ``optical.out`` (matched to the outgoing beam), ``optical.mismatch`` (the rest of the coupler),
-    ``optical.int``, ``microwave.waveguide``, ``microwave.int``, and ``stokes.ext``, ``stokes.int`` where there is one.
+    Ports: ``optical.out`` (matched to the outgoing beam), ``optical.mismatch`` (the rest of the
+    coupler), ``optical.int``, ``microwave.waveguide``, ``microwave.int``, and ``stokes.ext``,
+    ``stokes.int`` where there is one.
 
     Parameters
     ----------
@@ -61,8 +66,8 @@ class ElectroOptic(Device):
     g0 : float or ndarray, shape (...)
         Single-photon coupling [rad/s], >= 0.
     overlap : float
-        Amplitude overlap Λ of the optical mode at the coupler with the outgoing and incoming beam [1], in (0, 1]. It
-        enters the conversion and the pump, apart from the coupling ratio.
+        Amplitude overlap Λ of the optical mode at the coupler with the outgoing and incoming beam
+        [1], in (0, 1]. It enters the conversion and the pump, apart from the coupling ratio.
     microwave_waveguide, microwave_internal, optical_bath : Bath
         Baths of the microwave's waveguide and internal port, and of all optical ports.
     delta_o, delta_e : float
@@ -77,12 +82,13 @@ class ElectroOptic(Device):
     ParameterError
         If a parameter is outside its domain.
     ValidityError
-        If a linewidth is not small against the microwave frequency: then both sidebands act at once.
+        If a linewidth is not small against the microwave frequency: then both sidebands act at
+        once.
 
     Notes
     -----
-    Rotating-wave, undepleted pump. Efficiency is from the microwave waveguide port to the matched optical output port;
-    noise is normally ordered and referred to the microwave waveguide.
+    Rotating-wave, undepleted pump. Efficiency is from the microwave waveguide port to the matched
+    optical output port; noise is normally ordered and referred to the microwave waveguide.
 
     Source: Tsang, Phys. Rev. A 81, 063837 (2010) and 84, 043845 (2011).
     """
@@ -136,11 +142,10 @@ class ElectroOptic(Device):
         ratio = float(np.max(rate / self.microwave.omega))
         if ratio > RESOLVED:
             raise ValidityError(
-                f"{what} over microwave frequency is {ratio:.3g}, above {RESOLVED}: one sideband alone is not valid; "
+                f"{what} over microwave frequency is {ratio:.3g}, above {RESOLVED}: one sideband "
+                "alone is not valid; "
                 "narrow the line, or model both sidebands and their counter-rotating terms"
             )
-
-    # --- pump -------------------------------------------------------------------------------------------------
 
     @property
     def pumped(self) -> Mode:
@@ -157,7 +162,9 @@ class ElectroOptic(Device):
 
         checks.number("ElectroOptic.pump_for: cooperativity", cooperativity, "1", at_least=0.0)
         checks.number("ElectroOptic.g0", self.g0, "rad/s", above=0.0)
-        photons = cooperativity * self.optical.kappa * self.microwave.kappa / (4 * np.square(self.g0))
+        photons = (
+            cooperativity * self.optical.kappa * self.microwave.kappa / (4 * np.square(self.g0))
+        )
         power = power_for_photons(self.pumped, photons, like.detuning, self.overlap)
         return replace(like, power=power / like.insertion)
 
@@ -175,10 +182,14 @@ class ElectroOptic(Device):
 
     def cooperativity(self, pump: Pump | None) -> Real:
         r"""Cooperativity :math:`C=4g^2/\kappa_o\kappa_e` [1]."""
-        return 4 * np.square(self.coupling(self._need(pump))) / (self.optical.kappa * self.microwave.kappa)
+        return (
+            4
+            * np.square(self.coupling(self._need(pump)))
+            / (self.optical.kappa * self.microwave.kappa)
+        )
 
     def pump_light(self, pump: Pump | None) -> tuple[Real, float]:
-        """All pump light that reaches the coupler, taken to leave by the output [1/s], and its offset [rad/s]."""
+        """All pump light at the coupler, taken to leave by the output [1/s]; offset [rad/s]."""
         pump = self._need(pump)
         offset = -self.microwave.omega if pump.sideband is Sideband.RED else self.microwave.omega
         flux = photon_flux(pump.power_at_coupler, self.optical.omega + offset)
@@ -187,10 +198,10 @@ class ElectroOptic(Device):
     @staticmethod
     def _need(pump: Pump | None) -> Pump:
         if pump is None:
-            raise ParameterError("an electro-optic device needs a pump; give its power or a cooperativity")
+            raise ParameterError(
+                "an electro-optic device needs a pump; give its power or a cooperativity"
+            )
         return pump
-
-    # --- ports ------------------------------------------------------------------------------------------------
 
     @property
     def carrier(self) -> float:
@@ -211,7 +222,8 @@ class ElectroOptic(Device):
     def reference_plane(self) -> str:
         """Where efficiency and noise are counted, in words."""
         return (
-            "from the microwave waveguide to the optical beam behind the coupler, mode mismatch included; "
+            "from the microwave waveguide to the optical beam behind the coupler, mode mismatch "
+            "included; "
             "noise referred to the microwave waveguide"
         )
 
@@ -228,7 +240,12 @@ class ElectroOptic(Device):
             ("optical.out", "optical", matched * o.kappa_ext, light),
             ("optical.mismatch", "optical", (1 - matched) * o.kappa_ext, light),
             ("optical.int", "optical", o.kappa_int, light),
-            ("microwave.waveguide", "microwave", e.kappa_ext, self.microwave_waveguide.at(pump_photons)),
+            (
+                "microwave.waveguide",
+                "microwave",
+                e.kappa_ext,
+                self.microwave_waveguide.at(pump_photons),
+            ),
             ("microwave.int", "microwave", e.kappa_int, self.microwave_internal.at(pump_photons)),
         ]
         if self.stokes is not None:
@@ -239,10 +256,10 @@ class ElectroOptic(Device):
             ]
         return doors
 
-    # --- the two descriptions ---------------------------------------------------------------------------------
-
     def linearise(self, pump: Pump | None) -> LinearDevice:
-        """Linear Langevin equations; x is (a, b), (a, b†) for a blue pump, (a, b, s†) with a Stokes mode.
+        """Linear Langevin equations.
+
+        X is (a, b), (a, b†) for a blue pump, (a, b, s†) with a Stokes mode.
 
         Raises
         ------
@@ -279,7 +296,8 @@ class ElectroOptic(Device):
         blue = pump.sideband is Sideband.BLUE
         if blue and self.stokes is not None:
             raise ParameterError(
-                "a blue pump already drives the Stokes mode as its signal; leave StokesMode out or pump red"
+                "a blue pump already drives the Stokes mode as its signal; leave StokesMode out "
+                "or pump red"
             )
         return blue
 
@@ -288,13 +306,14 @@ class ElectroOptic(Device):
         power = float(np.max(pump.power))
         if pump.sideband is Sideband.BLUE and self.delta_o == self.delta_e == 0.0:
             return (
-                f"a blue pump has its threshold at cooperativity 1, here it is {C:.4g}: lower the pump power from "
+                f"a blue pump has its threshold at cooperativity 1, here it is {C:.4g}: lower the "
+                "pump power from "
                 f"{power:.4g} W below {power / C:.4g} W"
             )
         return f"the cooperativity is {C:.4g}: lower the pump power below {power:.4g} W"
 
     def hamiltonian(self, pump: Pump | None) -> Hamiltonian:
-        """The same physics as ladder operators and baths, written down independently of `linearise`."""
+        """The same physics as ladder operators and baths, independent of `linearise`."""
         pump = self._need(pump)
         blue = self._is_blue(pump)
         g = _one("coupling g", self.coupling(pump))
@@ -320,8 +339,10 @@ class ElectroOptic(Device):
             Channel(name, mode, _one(f"rate of {name}", rate), _one(f"occupation of {name}", n))
             for name, mode, rate, n in self._doors(self.pump_photons(pump))
         )
-        approximations = ["rotating wave: one sideband" if self.stokes is None else "rotating wave",
-                          "undepleted classical pump"]
+        approximations = [
+            "rotating wave: one sideband" if self.stokes is None else "rotating wave",
+            "undepleted classical pump",
+        ]
         return Hamiltonian(tuple(modes), tuple(terms), channels, tuple(approximations))
 
 
@@ -329,6 +350,7 @@ def _one(label: str, value: Real) -> float:
     array = np.asarray(value, dtype=np.float64)
     if array.size != 1:
         raise ParameterError(
-            f"{label}: the master equation takes one device at a time, got {array.size} values; loop over them"
+            f"{label}: the master equation takes one device at a time, got {array.size} values; "
+            "loop over them"
         )
     return float(array.reshape(()))

@@ -1,8 +1,11 @@
-"""The independent referee: the same questions put to a QuTiP master equation that knows nothing of matrices A and K."""
+"""The independent referee.
+
+The same questions put to a QuTiP master equation that knows nothing of matrices A and K.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,7 +77,7 @@ def operators(
 
 
 class _Solved:
-    """Steady state and resolvent of one truncated device, in the blocks that its symmetry leaves uncoupled."""
+    """Steady state and resolvent of one truncated device, block by uncoupled block."""
 
     def __init__(self, hamiltonian: Hamiltonian, levels: Mapping[str, int]) -> None:
         import qutip
@@ -96,7 +99,8 @@ class _Solved:
         self.largest = max(self.largest, len(index))
         if len(index) > LARGEST_BLOCK:
             raise TruncationError(
-                f"the master equation needs a block of {len(index)} unknowns, more than {LARGEST_BLOCK}; "
+                f"the master equation needs a block of {len(index)} unknowns, more than "
+                f"{LARGEST_BLOCK}; "
                 "use the scattering engine: this device is Gaussian"
             )
         return index
@@ -110,7 +114,9 @@ class _Solved:
         index = self._block(diagonal)
         block = self.L[index][:, index].tolil()
         trace = np.isin(index, diagonal).astype(np.complex128)
-        block[0, :] = trace  # the rows of a block with populations sum to zero: one of them becomes the trace
+        block[0, :] = (
+            trace  # the rows of a block with populations sum to zero: one of them becomes the trace
+        )
         right = np.zeros(len(index), dtype=np.complex128)
         right[0] = 1.0
         vector = np.zeros(d * d, dtype=np.complex128)
@@ -123,11 +129,12 @@ class _Solved:
         omega: NDArray[np.float64],
         questions: Sequence[tuple[Complex, "csc_matrix"]],
     ) -> list[Complex]:
-        r"""Half-sided transforms :math:`\int_0^\infty dt\,e^{i\omega t}\,\mathrm{Tr}[M e^{Lt} X]` [s].
+        r"""Half-sided transforms :math:`\int_0^\infty dt\,e^{i\omega t}\mathrm{Tr}[Me^{Lt}X]` [s].
 
-        One factorisation per frequency serves all `questions` (X, M); each answer has the shape of `omega`.
+        One factorisation per frequency serves all `questions` (X, M); each answer has the shape of
+        `omega`.
         """
-        from scipy.sparse import identity
+        from scipy.sparse import csc_matrix, identity
         from scipy.sparse.linalg import splu
 
         vectors = np.stack([start.reshape(-1, order="F") for start, _ in questions], axis=1)
@@ -137,11 +144,11 @@ class _Solved:
             return answers
         index = self._block(support)
         block = self.L[index][:, index]
-        one = identity(len(index), format="csc")
+        one = csc_matrix(identity(len(index), dtype=np.complex128))
         # Tr[M X] = sum_ij M_ji X_ij: column-stacked, the row vector of M^T
         rows = [np.asarray(m.toarray()).T.reshape(-1, order="F")[index] for _, m in questions]
         for k, w in np.ndenumerate(omega):
-            solved = splu((block + 1j * w / self.scale * one).tocsc()).solve(vectors[index])
+            solved = splu(csc_matrix(block + (1j * w / self.scale) * one)).solve(vectors[index])
             for q, row in enumerate(rows):
                 answers[q][k] = -(row @ solved[:, q]) / self.scale
         return answers
@@ -177,7 +184,8 @@ def _answer(
     a, b, rho = solved.a[out.mode], solved.a[inp.mode], solved.rho
     b_dag, a_dag = b.conj().T, a.conj().T
     rate = np.sqrt(inp.kappa * out.kappa)
-    # coherent probe (Kubo): the output follows <[a(t), b^dag]>, or <[a(t), b]> when it is phase conjugated
+    # coherent probe (Kubo): the output follows <[a(t), b^dag]>, or <[a(t), b]> when it is phase
+    # conjugated
     probe, spectrum, response = solved.resolvents(
         omega,
         [(b_dag @ rho - rho @ b_dag, a), (rho @ a_dag, a), (a_dag @ rho - rho @ a_dag, a)],
@@ -185,8 +193,8 @@ def _answer(
     amplitude = (1.0 if source == target else 0.0) - rate * probe
     if not np.any(np.abs(amplitude) > 1e-12):
         amplitude = rate * solved.resolvents(omega, [(b @ rho - rho @ b, a)])[0]
-    spectrum, response = 2 * spectrum.real, 2 * response.real
-    noise = out.occupation + out.kappa * (spectrum - out.occupation * response)
+    interference = out.occupation * response
+    noise = out.occupation + 2 * out.kappa * (spectrum - interference).real
     return _Answer(amplitude, noise, solved.leakage, solved.largest)
 
 
@@ -226,12 +234,15 @@ def convert(
 
     Efficiency is the response of the output to a weak coherent probe at the source (Kubo),
 
-    .. math:: S(\omega) = \delta - \sqrt{\kappa_i\kappa_j}\int_0^\infty dt\,e^{i\omega t}\langle[a_i(t),a_j^\dagger(0)]\rangle,
+    .. math:: S(\omega) = \delta - \sqrt{\kappa_i\kappa_j}
+              \int_0^\infty dt\,e^{i\omega t}\langle[a_i(t),a_j^\dagger(0)]\rangle,
 
-    and the output noise is the port's spectrum with the interference between what comes in and what comes out,
+    and the output noise is the port's spectrum with the interference between what comes in and what
+    comes out,
 
     .. math:: N_\mathrm{out}(\omega) = n_i + \kappa_i\,\mathcal S_{a^\dagger a}(\omega)
-              - 2\kappa_i n_i\,\mathrm{Re}\!\int_0^\infty dt\,e^{i\omega t}\langle[a_i(t),a_i^\dagger(0)]\rangle .
+              - 2\kappa_i n_i\,\mathrm{Re}\!\int_0^\infty dt\,e^{i\omega
+              t}\langle[a_i(t),a_i^\dagger(0)]\rangle .
 
     Parameters
     ----------
@@ -242,8 +253,9 @@ def convert(
     omega : ndarray, shape (n,)
         Offset of the signal from the frame [rad/s].
     rtol, atol : float
-        Asked accuracy of efficiency [1] and noise [quanta]: the Fock space grows until enlarging any mode by a fifth
-        moves neither by more than ``rtol * value + atol`` at nine of the frequencies.
+        Asked accuracy of efficiency [1] and noise [quanta]: the Fock space grows until enlarging
+        any mode by a fifth moves neither by more than ``rtol * value + atol`` at nine of the
+        frequencies.
 
     Returns
     -------
@@ -253,28 +265,31 @@ def convert(
     Raises
     ------
     TruncationError
-        If no Fock space within `LARGEST_DIMENSION` reaches the accuracy; the sentence says what was reached.
+        If no Fock space within `LARGEST_DIMENSION` reaches the accuracy; the sentence says what was
+        reached.
 
     Notes
     -----
-    The Liouvillian is QuTiP's. Whatever symmetry it has shows as blocks that its sparsity leaves uncoupled; they are
-    found from the matrix itself, and only those that the question needs are factorised.
+    The Liouvillian is QuTiP's. Whatever symmetry it has shows as blocks that its sparsity leaves
+    uncoupled; they are found from the matrix itself, and only those that the question needs are
+    factorised.
 
-    Source: Gardiner and Zoller, *Quantum Noise*, sections 5.3 and 5.4 (regression theorem, output correlations).
+    Source: Gardiner and Zoller, *Quantum Noise*, sections 5.3 and 5.4 (regression theorem, output
+    correlations).
     """
     checks.number("master_equation.convert: omega", omega, "rad/s")
     omega = np.atleast_1d(np.asarray(omega, dtype=np.float64))
 
     some = omega[np.unique(np.linspace(0, len(omega) - 1, 9).astype(int))]
 
-    @lru_cache(maxsize=None)
+    @cache
     def answer(sizes: tuple[int, ...]) -> _Answer:
         levels = dict(zip(hamiltonian.modes, sizes, strict=True))
         return _answer(hamiltonian, levels, source, target, some)
 
     levels = _first_guess(hamiltonian)
     while True:
-        moves = {}
+        moves: dict[str, float] = {}
         for mode in hamiltonian.modes:
             larger = _enlarged(levels, mode)
             _refuse_too_large(larger, levels, moves)
@@ -299,9 +314,15 @@ def _refuse_too_large(
     dimension = int(np.prod(list(larger.values())))
     if dimension > LARGEST_DIMENSION:
         kept = " x ".join(str(n) for n in levels.values())
-        reached = f"; at {kept} levels a quantity still moves by {max(moves.values()):.2g} tolerances" if moves else ""
+        reached = (
+            f"; at {kept} levels a quantity still moves by {max(moves.values()):.2g} tolerances"
+            if moves
+            else ""
+        )
         raise TruncationError(
-            f"the master equation needs a Fock space of dimension {dimension} or more (Liouvillian of "
-            f"{dimension**2:.2g} unknowns), beyond {LARGEST_DIMENSION}{reached}: the occupations are too high for it; "
+            f"the master equation needs a Fock space of dimension {dimension} or more "
+            "(Liouvillian of "
+            f"{dimension**2:.2g} unknowns), beyond {LARGEST_DIMENSION}{reached}: the occupations "
+            "are too high for it; "
             "the scattering engine is exact here"
         )

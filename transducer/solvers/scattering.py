@@ -1,4 +1,7 @@
-"""The exact answer of a linear device: its scattering matrix at every frequency, and every bath seen through it."""
+"""The exact answer of a linear device.
+
+Its scattering matrix at every frequency, and every bath seen through it.
+"""
 
 from dataclasses import dataclass
 
@@ -24,8 +27,8 @@ def scatter(device: LinearDevice, omega: NDArray[np.float64]) -> Complex:
     device : LinearDevice
         A of shape (..., n, n); its batch axes broadcast against those of `omega`.
     omega : ndarray, shape (...)
-        Offset from the frame [rad/s]. For a batch of devices at several frequencies give both an axis:
-        A (b, 1, n, n) and omega (w,) give S (b, w, p, p).
+        Offset from the frame [rad/s]. For a batch of devices at several frequencies give both an
+        axis: A (b, 1, n, n) and omega (w,) give S (b, w, p, p).
 
     Returns
     -------
@@ -55,7 +58,8 @@ def scatter(device: LinearDevice, omega: NDArray[np.float64]) -> Complex:
 def noise_by_port(device: LinearDevice, S: Complex, target: str) -> dict[str, NDArray[np.float64]]:
     r"""Output noise at one port, by the port where it comes in (L3, L4).
 
-    .. math:: N_\mathrm{out} = \sum_{j\,\text{same kind}} |S_{ij}|^2 n_j + \sum_{j\,\text{other kind}} |S_{ij}|^2 (n_j+1)
+    .. math:: N_\mathrm{out} = \sum_{j\,\text{same kind}} |S_{ij}|^2 n_j
+              + \sum_{j\,\text{other kind}} |S_{ij}|^2 (n_j+1)
 
     Parameters
     ----------
@@ -80,7 +84,9 @@ def noise_by_port(device: LinearDevice, S: Complex, target: str) -> dict[str, ND
     return noise
 
 
-def convert(device: LinearDevice, source: str, target: str, omega: NDArray[np.float64]) -> Conversion:
+def convert(
+    device: LinearDevice, source: str, target: str, omega: NDArray[np.float64]
+) -> Conversion:
     """Efficiency and noise from one port to another.
 
     Parameters
@@ -88,8 +94,8 @@ def convert(device: LinearDevice, source: str, target: str, omega: NDArray[np.fl
     device : LinearDevice
         A stable device.
     source, target : str
-        Port names. Efficiency is from the input of `source` to the output of `target`; noise is normally ordered, at
-        the output of `target`.
+        Port names. Efficiency is from the input of `source` to the output of `target`; noise is
+        normally ordered, at the output of `target`.
     omega : ndarray, shape (n,)
         Offset of the signal from the frame [rad/s].
 
@@ -140,7 +146,7 @@ class PairMoments:
 def pair_moments(
     device: LinearDevice, first: str, second: str, omega: NDArray[np.float64]
 ) -> PairMoments:
-    r"""Moments of a squeezed pair of outputs, one annihilation-type and one creation-type port (L4, L5).
+    r"""Moments of a squeezed pair of outputs, an annihilation- and a creation-type port (L4, L5).
 
     .. math:: m = \sum_j S_{1j} S_{2j}^* \,(n_j + [j\,\text{annihilation-type}])
 
@@ -159,7 +165,8 @@ def pair_moments(
     i, k = device.index(first), device.index(second)
     n_1 = np.sum(list(noise_by_port(device, S, first).values()), axis=0)
     n_2 = np.sum(list(noise_by_port(device, S, second).values()), axis=0)
-    # <a_out b_out>: b_out = conj(row k); an annihilation-type input gives <c c^dag> = n + 1, a creation-type one n
+    # <a_out b_out>: b_out = conj(row k); an annihilation-type input gives <c c^dag> = n + 1, a
+    # creation-type one n
     order = np.array([0.0 if port.creation else 1.0 for port in device.ports])
     quanta = np.stack([np.asarray(port.occupation) for port in device.ports], axis=-1) + order
     m = np.sum(S[..., i, :] * np.conj(S[..., k, :]) * quanta, axis=-1)
