@@ -12,7 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from cavities.errors import DataError
 
@@ -55,13 +62,29 @@ class Strict(BaseModel):
     )
 
 
+Size = Annotated[float, Field(ge=0)]
+
+
+def _both_ways(sigma: object) -> object:
+    return [sigma, sigma] if isinstance(sigma, (int, float)) else sigma
+
+
+def assumed(value: object) -> object:
+    """Read a plain number of a scenario as a guess: a number that states no address has none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"value": value, "where": "given without an address", "status": "guess"}
+    return value
+
+
 class Number(Strict):
     """One number of a data file with its address, its status and its uncertainty."""
 
     value: float
     where: Annotated[str, Field(min_length=1)]
     status: Status
-    sigma: float | Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    sigma: Annotated[
+        list[Size], BeforeValidator(_both_ways), Field(min_length=2, max_length=2)
+    ] = []
     min: float | None = None
     max: float | None = None
     max_status: Status | None = None
@@ -69,8 +92,6 @@ class Number(Strict):
 
     @model_validator(mode="after")
     def _ordered(self) -> "Number":
-        if any(s < 0 for s in self.sigmas or ()):
-            raise ValueError("sigma must be a number >= 0, or [minus, plus], both >= 0")
         if self.min is not None and self.min > self.value:
             raise ValueError(f"min {self.min} must not exceed value {self.value}")
         if self.max is not None and self.max < self.value:
@@ -80,11 +101,7 @@ class Number(Strict):
     @property
     def sigmas(self) -> tuple[float, float] | None:
         """One-sigma steps (down, up), or None where no uncertainty is stated."""
-        if self.sigma is None:
-            return None
-        if isinstance(self.sigma, list):
-            return self.sigma[0], self.sigma[1]
-        return self.sigma, self.sigma
+        return (self.sigma[0], self.sigma[1]) if self.sigma else None
 
 
 class Positive(Number):
@@ -318,7 +335,7 @@ def _sentence(error: ValidationError, model: type[BaseModel], label: str) -> str
     # The most telling error first: a misspelt key usually also makes its namesake "missing".
     order = {"extra_forbidden": 0, "value_error": 1, "missing": 3}
     first = min(error.errors(include_url=False), key=lambda e: order.get(e["type"], 2))
-    where = [str(part) for part in first["loc"] if not _is_tag(part)]
+    where = [str(part) for part in first["loc"]]
     key = ".".join(where) or "the file"
     value = first.get("input")
     shown = f" = {value!r}" if isinstance(value, (str, int, float, bool)) else ""
@@ -329,17 +346,9 @@ def _sentence(error: ValidationError, model: type[BaseModel], label: str) -> str
         return f"{label}: the key '{key}' is missing; add it"
     message = first["msg"].removeprefix("Value error, ").replace("Input should", "it must", 1)
     if "instance of" in message:
-        message = "it must be a number, or a table with value, where and status"
+        message = "it must be a number (in a data file a table with value, where and status)"
     remedy = "" if first["type"] == "value_error" else "; correct the value"
     return f"{label}: '{key}'{shown}: {message}{remedy}"
-
-
-def _is_tag(part: object) -> bool:
-    # pydantic names the branch of a union in the location; such names are not keys of the file
-    return isinstance(part, str) and (part in _UNION_TAGS or "[" in part or "(" in part)
-
-
-_UNION_TAGS = {"float", "int", "str", "bool", "Number", "Positive", "NonNegative", "Share"}
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
@@ -414,7 +423,5 @@ def _overridden(
     for pair in exclusive:
         if head in pair:
             out.pop(pair[1 - pair.index(head)], None)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = {"value": float(value), "where": "given by the user", "status": "guess"}
-    out[head] = value
+    out[head] = assumed(value)
     return out

@@ -60,9 +60,7 @@ def herald_elements(
         white noise fills both modes.
     """
     d = levels
-    out = {
-        name: np.zeros((4, 4), dtype=complex) for name in ("plus", "minus")
-    }
+    out = {name: np.zeros((4, 4), dtype=complex) for name in ("plus", "minus")}
     # arm B's photon: turn its temporal mode 1 into M 1 + sqrt(1 - M^2) 2 before the loss (white noise is invariant)
     basis = [np.eye(d)[0], np.eye(d)[1]]
     turn = mixer(d, float(np.arccos(overlap)))
@@ -86,13 +84,18 @@ def herald_elements(
     # effects on (first output, second output) for both temporal modes: silent means silent in both
     none_first = _povm(bs, quiet, any_, d), _povm(bs, np.outer(silent, silent), any_, d)
     none_second = _povm(bs, any_, quiet, d), _povm(bs, any_, np.outer(silent, silent), d)
-    none_both = _povm(bs, quiet, quiet, d), _povm(bs, np.outer(silent, silent), np.outer(silent, silent), d)
+    none_both = (
+        _povm(bs, quiet, quiet, d),
+        _povm(bs, np.outer(silent, silent), np.outer(silent, silent), d),
+    )
     for i, (na, nb) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
         for j, (ma, mb) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
             a, b = arm_a(na, ma), arm_b(nb, mb)
             value = {}
             for name, (first, second) in (
-                ("first", none_first), ("second", none_second), ("both", none_both)
+                ("first", none_first),
+                ("second", none_second),
+                ("both", none_both),
             ):
                 value[name] = _expect(a, b, first, second, d)
             out["plus"][i, j] = value["second"] - value["both"]

@@ -18,7 +18,11 @@ IN_CHECKOUT = (REPOSITORY / "data").is_dir() and data.root("parts") == REPOSITOR
 
 def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, **options  # type: ignore[call-overload]
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,  # type: ignore[call-overload]
     )
 
 
@@ -58,7 +62,9 @@ def test_parts_load_while_transducer_cannot_be_imported(tmp_path: Path) -> None:
         "try:\n    import transducer\nexcept ImportError:\n    print('unimportable')"
     )
     done = run(code, cwd=tmp_path)
-    assert done.stdout.split("\n")[:2] == ["32x32 beam-steering switch", "unimportable"], done.stderr
+    assert done.stdout.split("\n")[:2] == ["32x32 beam-steering switch", "unimportable"], (
+        done.stderr
+    )
 
 
 @pytest.mark.slow
@@ -66,7 +72,10 @@ def test_a_wheel_outside_the_checkout_carries_its_data(tmp_path: Path) -> None:
     pytest.importorskip("hatchling")
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")],
-        cwd=REPOSITORY, capture_output=True, text=True, timeout=300,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     (wheel,) = (tmp_path / "dist").glob("*.whl")
@@ -95,8 +104,11 @@ def test_a_wheel_outside_the_checkout_carries_its_data(tmp_path: Path) -> None:
     import shutil
 
     shutil.rmtree(site / "transducer")
-    done = run("from fibre import load_part; print(load_part('fibre.g652d').key)", cwd=tmp_path,
-               env={**env, "PYTHONSAFEPATH": "1"})
+    done = run(
+        "from fibre import load_part; print(load_part('fibre.g652d').key)",
+        cwd=tmp_path,
+        env={**env, "PYTHONSAFEPATH": "1"},
+    )
     assert done.stdout.strip() == "fibre.g652d", done.stderr
 
 
@@ -104,9 +116,7 @@ def test_the_unrelated_namesake_is_named_when_it_stands_beside_us(tmp_path: Path
     """Its dist-info is enough: a real install of it shares our folder name."""
     beside = tmp_path / "site"
     (beside / "transducer-0.9.dist-info").mkdir(parents=True)
-    done = run(
-        f"import sys; sys.path.insert(0, {str(beside)!r}); import transducer", cwd=tmp_path
-    )
+    done = run(f"import sys; sys.path.insert(0, {str(beside)!r}); import transducer", cwd=tmp_path)
     assert done.returncode == 1
     assert "unrelated distribution named 'transducer'" in done.stderr
     assert "pip uninstall transducer" in done.stderr
@@ -129,9 +139,15 @@ def test_the_command_says_so_when_the_namesake_is_found_first(tmp_path: Path) ->
         ({"optical.kapa_int_hz": 1.0}, ["unknown key 'optical.kapa_int_hz'", "kappa_int_hz"]),
         ({"optical.extraction": 1.5}, ["extraction", "1.5", "< 1"]),
         ({"coupling.g0_hz": "strong"}, ["coupling.g0_hz", "'strong'", "number"]),
-        ({"microwave.kappa_int_hz": -1.0}, ["microwave.kappa_int_hz", "-1.0", "greater than or equal to 0"]),
+        (
+            {"microwave.kappa_int_hz": -1.0},
+            ["microwave.kappa_int_hz", "-1.0", "greater than or equal to 0"],
+        ),
         ({"coupling.g0_hz": True}, ["coupling.g0_hz", "number"]),
-        ({"coupling.g0_hz": {"value": 1.0, "status": "heard", "where": "x"}}, ["status", "'heard'"]),
+        (
+            {"coupling.g0_hz": {"value": 1.0, "status": "heard", "where": "x"}},
+            ["status", "'heard'"],
+        ),
     ],
 )
 def test_a_bad_override_is_named_with_file_key_and_value(override: dict, words: list[str]) -> None:
@@ -147,7 +163,9 @@ def test_an_override_of_the_external_rate_replaces_the_coupling_ratio() -> None:
 
 
 def test_a_misspelt_name_suggests_the_nearest_one() -> None:
-    with pytest.raises(DataError, match=r"no 'sahu2202' in data/devices; did you mean 'sahu2022'\?"):
+    with pytest.raises(
+        DataError, match=r"no 'sahu2202' in data/devices; did you mean 'sahu2022'\?"
+    ):
         load_device("sahu2202")
     with pytest.raises(DataError, match=r"did you mean 'low_noise'\?"):
         load_device("sahu2022", "low_nois")

@@ -78,7 +78,9 @@ def test_the_truncation_check_grows_the_space_with_the_noise() -> None:
 
 def test_a_space_that_cannot_hold_the_noise_is_refused_in_words() -> None:
     device = reference_device(n_int=60.0)
-    with pytest.raises(TruncationError, match=r"Fock space of dimension \d+ .*scattering engine is exact"):
+    with pytest.raises(
+        TruncationError, match=r"Fock space of dimension \d+ .*scattering engine is exact"
+    ):
         master_equation.convert(
             device.hamiltonian(pumped(device, 0.3)), device.source, device.target, OMEGA[:1]
         )
@@ -98,7 +100,12 @@ def test_the_block_found_by_sparsity_holds_qutips_own_steady_state_and_spectrum(
     w = TWO_PI * 3e6
     op = a["optical"]
     plain = qutip.spectrum(H, [w], c_ops, op.dag(), op, solver="solve")[0]
-    mine = 2 * solved.resolvents(np.array([w]), [(rho.full() @ op.dag().full(), solved.a["optical"])])[0].real
+    mine = (
+        2
+        * solved.resolvents(np.array([w]), [(rho.full() @ op.dag().full(), solved.a["optical"])])[
+            0
+        ].real
+    )
     # qutip.spectrum(A, B) is the transform of <A(t) B(0)>: <a^dag(t) a(0)> at -w is ours at w
     other = qutip.spectrum(H, [-w], c_ops, op.dag(), op, solver="solve")[0]
     assert mine[0] == pytest.approx(other, rel=1e-6)
@@ -129,8 +136,8 @@ def test_the_data_sheet_device_has_no_hamiltonian_and_says_so() -> None:
     found = scattering.convert(box.linearise(None), box.source, box.target, np.array([0.0]))
     assert found.efficiency[0] == pytest.approx(0.3)
     assert found.added_noise[0] == pytest.approx(0.02)
-    assert scattering.bandwidth(box.linearise(None), box.source, box.target, box.scale) == pytest.approx(
-        TWO_PI * 5e6
-    )
+    assert scattering.bandwidth(
+        box.linearise(None), box.source, box.target, box.scale
+    ) == pytest.approx(TWO_PI * 5e6)
     S = scattering.scatter(box.linearise(None), np.array(1e7))
     assert np.abs(S @ S.conj().T - np.eye(3)).max() < 1e-12

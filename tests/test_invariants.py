@@ -167,7 +167,13 @@ def swapped(state: np.ndarray) -> np.ndarray:
 @given(seen_by, unit, unit)
 def test_swapping_the_arms_swaps_the_state(seen: Detection, alpha_a: float, alpha_b: float) -> None:
     mirror = Detection(
-        seen.tau_b, seen.tau_a, seen.noise_b, seen.noise_a, seen.overlap, seen.noise_modes, seen.dark
+        seen.tau_b,
+        seen.tau_a,
+        seen.noise_b,
+        seen.noise_a,
+        seen.overlap,
+        seen.noise_modes,
+        seen.dark,
     )
     here = single_click(seen, alpha_a, alpha_b).state
     there = single_click(mirror, alpha_b, alpha_a).state
@@ -212,7 +218,13 @@ def test_single_click_pairs_are_entangled_exactly_below_the_noise_threshold(
     assert negativity(above.normalised) < 1e-12
 
 
-@given(st.integers(0, 10_000), st.floats(1e-6, 1e-3), st.floats(0.2, 2.0), st.floats(0, 1e-3), st.floats(0, 1e-3))
+@given(
+    st.integers(0, 10_000),
+    st.floats(1e-6, 1e-3),
+    st.floats(0.2, 2.0),
+    st.floats(0, 1e-3),
+    st.floats(0, 1e-3),
+)
 def test_waiting_keeps_trace_and_positivity_and_adds_up(
     seed: int, T1: float, ratio: float, t_1: float, t_2: float
 ) -> None:

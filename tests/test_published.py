@@ -26,7 +26,9 @@ def claims() -> list:
 def test_sahu2022_claims_come_back(claim) -> None:  # noqa: ANN001
     efficiency, noise = figures_at(claim.operating_point)
     found = efficiency if claim.figure == "efficiency" else noise
-    if claim.kind == "identity":  # back-solved from the claim: a check of the file, not of the physics
+    if (
+        claim.kind == "identity"
+    ):  # back-solved from the claim: a check of the file, not of the physics
         assert found == pytest.approx(claim.value, rel=1e-3)
     else:  # 14.4 % predicted against 15 %: -0.17 dB, inputs secondary
         assert 10 * np.log10(found / claim.value) == pytest.approx(-0.16, abs=0.05)

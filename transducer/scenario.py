@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cavities import data
 from cavities.constants import angular
@@ -29,6 +29,9 @@ from transducer.published import Published, load_device
 
 SCHEMA_VERSION = 1
 
+AssumedShare = Annotated[Share, BeforeValidator(data.assumed)]
+AssumedSize = Annotated[NonNegative, BeforeValidator(data.assumed)]
+AssumedPositive = Annotated[Positive, BeforeValidator(data.assumed)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 AtLeastZero = Annotated[float, Field(ge=0)]
@@ -71,7 +74,7 @@ class NodeTable(Strict):
     qubit: str
     bright_population: Probability
     photon_fwhm_s: AboveZero
-    emission_efficiency: Fraction | Share
+    emission_efficiency: AssumedShare
     offset_hz: float = 0.0
     override: dict[str, object] = Field(default_factory=dict)
 
@@ -99,21 +102,21 @@ class StationTable(Strict):
     detector: str
     splitter: str
     gate_s: AboveZero
-    phase_rms_rad: AtLeastZero | NonNegative
-    phase_change_rms_rad: AtLeastZero | NonNegative
-    distinguishability: Probability | Share = 1.0
+    phase_rms_rad: AssumedSize
+    phase_change_rms_rad: AssumedSize
+    distinguishability: AssumedShare
     override: dict[str, object] = Field(default_factory=dict)
 
 
 class ScheduleTable(Strict):
     """``[schedule]``: timing and down times."""
 
-    reset_s: AtLeastZero | NonNegative
-    feedback_s: AtLeastZero | NonNegative
-    pump_duty: Fraction | Share
-    lock_duty: Fraction | Share
+    reset_s: AssumedSize
+    feedback_s: AssumedSize
+    pump_duty: AssumedShare
+    lock_duty: AssumedShare
     hold_s: AboveZero | None = None
-    repetition_rate_hz: AboveZero | Positive | None = None
+    repetition_rate_hz: AssumedPositive | None = None
 
 
 class ScenarioFile(Strict):
@@ -311,12 +314,10 @@ class _Builder:
                 over[key] = {"value": value, "where": "varied by its sigma", "status": "derived"}
         return over
 
-    def _assumed(self, value: float | Number, key: str) -> float:
-        """A number of the scenario that is a claim about the world, not a choice."""
-        if not isinstance(value, Number):
-            value = Number(value=value, where=self.label, status="guess")
-        self._note([Input("scenario", key, value)])
-        return self.replaced.get(("scenario", key), value.value)
+    def _assumed(self, number: Number, key: str) -> float:
+        """Note a number of the scenario that is a claim about the world, not a choice."""
+        self._note([Input("scenario", key, number)])
+        return self.replaced.get(("scenario", key), number.value)
 
     def arm(self, name: str, table: ArmTable) -> ArmSetup:
         t = table.transducer
@@ -344,8 +345,6 @@ class _Builder:
             )
             self._note(used)
             elements.append(element)
-        emission = node.emission_efficiency
-        node_basis = emission.status if isinstance(emission, Number) else "guess"
         return ArmSetup(
             name,
             file.device,
@@ -353,7 +352,7 @@ class _Builder:
             self._pump(t, file),
             emitter,
             tuple(elements),
-            node_basis,
+            node.emission_efficiency.status,
             parts.weakest([entry.number for entry in file.inputs]),
         )
 

@@ -25,7 +25,11 @@ MHZ = 1e6
 
 
 def driven_response(
-    g: float, kappa: tuple[float, float], ext: tuple[float, float], delta: tuple[float, float], w: float
+    g: float,
+    kappa: tuple[float, float],
+    ext: tuple[float, float],
+    delta: tuple[float, float],
+    w: float,
 ) -> tuple[complex, complex]:
     """Optical and microwave output over microwave input, by integrating the mean-field equations until steady."""
     scale = max(kappa)
@@ -94,7 +98,10 @@ def test_mode_overlap_enters_conversion_and_pump_apart_from_the_coupling_ratio()
     pump = pumped(whole, 0.3)
     assert part.cooperativity(pump) == pytest.approx(0.3 * 0.78**2)  # less pump gets in
     same_coupling = pumped(part, 0.3)
-    ratio = conversion(part, same_coupling, 0.0).efficiency[0] / conversion(whole, pump, 0.0).efficiency[0]
+    ratio = (
+        conversion(part, same_coupling, 0.0).efficiency[0]
+        / conversion(whole, pump, 0.0).efficiency[0]
+    )
     assert ratio == pytest.approx(0.78**2, rel=1e-12)  # less signal gets out
     linear = part.linearise(same_coupling)
     S = scattering.scatter(linear, np.array(TWO_PI * 4e6))
@@ -212,7 +219,9 @@ def test_l4_squeezing_keeps_the_pseudo_unitarity_and_the_closed_gains() -> None:
     assert noise == pytest.approx(0.6 * np.sinh(2 * np.arctanh(np.sqrt(0.2))) ** 2, rel=1e-10)
 
 
-def lyapunov_pairs(k_a: float, k_b: float, C: float, n_a: float, n_b: float) -> tuple[float, float, complex]:
+def lyapunov_pairs(
+    k_a: float, k_b: float, C: float, n_a: float, n_b: float
+) -> tuple[float, float, complex]:
     """Steady ``<a^dag a>, <b^dag b>, <a b>`` of a squeezing interaction, from the moment equations."""
     g = np.sqrt(C * k_a * k_b) / 2
 
@@ -286,7 +295,9 @@ def test_l5_entanglement_of_the_outputs() -> None:
 
 
 @pytest.mark.slow
-def test_l5_log_negativity_of_a_lossy_thermal_pair_matches_the_fock_space_partial_transpose() -> None:
+def test_l5_log_negativity_of_a_lossy_thermal_pair_matches_the_fock_space_partial_transpose() -> (
+    None
+):
     """L5c: r = 0.4, 0.2 thermal quanta in b, eta = (0.3, 0.8): 0.3239078108."""
     import qutip
 
@@ -299,15 +310,20 @@ def test_l5_log_negativity_of_a_lossy_thermal_pair_matches_the_fock_space_partia
     assert squeezed.log_negativity([1]) == pytest.approx(0.3239078108, rel=1e-8)
 
     levels = 18
-    a, b = qutip.tensor(qutip.destroy(levels), qutip.qeye(levels)), qutip.tensor(
-        qutip.qeye(levels), qutip.destroy(levels)
+    a, b = (
+        qutip.tensor(qutip.destroy(levels), qutip.qeye(levels)),
+        qutip.tensor(qutip.qeye(levels), qutip.destroy(levels)),
     )
     rho = qutip.tensor(qutip.fock_dm(levels, 0), qutip.thermal_dm(levels, n_b, "analytic"))
     squeeze = (r * (a.dag() * b.dag() - a * b)).expm()
     rho = squeeze * rho * squeeze.dag()
     for op, transmission in ((a, eta[0]), (b, eta[1])):
         rho = qutip.mesolve(
-            0 * a, rho, [0, -np.log(transmission)], c_ops=[op], options={"atol": 1e-10, "rtol": 1e-9}
+            0 * a,
+            rho,
+            [0, -np.log(transmission)],
+            c_ops=[op],
+            options={"atol": 1e-10, "rtol": 1e-9},
         ).states[-1]
     transposed = qutip.partial_transpose(rho, [0, 1])
     log_negativity = np.log2(np.sum(np.abs(transposed.eigenenergies())))
@@ -322,7 +338,9 @@ def _thermal_squeezed(r: float, n_b: float) -> GaussianState:
     return GaussianState.from_moments(n_1, n_2, c * s * (1 + n_b))
 
 
-def stokes_device(d_s_over_kappa: float, C_minus_over_plus: float, eta_e: float = 0.8) -> ElectroOptic:
+def stokes_device(
+    d_s_over_kappa: float, C_minus_over_plus: float, eta_e: float = 0.8
+) -> ElectroOptic:
     optical = Mode.from_hz(193e12, kappa_ext_hz=0.6 * 30 * MHZ, kappa_int_hz=0.4 * 30 * MHZ)
     microwave = Mode.from_hz(8e9, kappa_ext_hz=eta_e * 7 * MHZ, kappa_int_hz=(1 - eta_e) * 7 * MHZ)
     other = StokesMode(optical, np.sqrt(C_minus_over_plus), d_s_over_kappa * optical.kappa)
@@ -336,7 +354,9 @@ def test_l6_residual_stokes_light_changes_the_efficiency() -> None:
 
 
 @pytest.mark.parametrize(("d_s", "floor"), [(3.0, 0.00676), (0.4, 0.1524), (0.0, 0.25)])
-def test_l6_residual_stokes_light_is_a_noise_floor_at_zero_temperature(d_s: float, floor: float) -> None:
+def test_l6_residual_stokes_light_is_a_noise_floor_at_zero_temperature(
+    d_s: float, floor: float
+) -> None:
     device = stokes_device(d_s, 0.2 / 0.5)
     found = conversion(device, pumped(device, 0.5), 0.0)
     assert found.added_noise[0] == pytest.approx(floor, rel=1e-3)
@@ -378,7 +398,10 @@ def test_l7_intracavity_photons_by_ringing_up_a_driven_cavity() -> None:
     rate = np.sqrt(1e-3 / (HBAR * optical.omega))
     run = solve_ivp(
         lambda t, a: (1j * detuning - optical.kappa / 2) * a - np.sqrt(optical.kappa_ext) * rate,
-        (0, 60 / optical.kappa), np.zeros(1, complex), rtol=1e-10, atol=1e-6,
+        (0, 60 / optical.kappa),
+        np.zeros(1, complex),
+        rtol=1e-10,
+        atol=1e-6,
     )
     assert found == pytest.approx(abs(run.y[0, -1]) ** 2, rel=1e-7)
 

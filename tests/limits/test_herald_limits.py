@@ -170,7 +170,9 @@ def test_the_click_is_free_of_cancellation_against_fifty_digits(tau: float) -> N
     found = click_operator(Detection(tau, tau_b, n_a, n_b, M, K, dark))
 
     ta, tb, na, nb, pd, k, m = map(mp, (tau, tau_b, n_a, n_b, dark, K, M))
-    t = mpmath.matrix([[mpmath.sqrt(ta / 2), mpmath.sqrt(tb / 2)], [mpmath.sqrt(ta / 2), -mpmath.sqrt(tb / 2)]])
+    t = mpmath.matrix(
+        [[mpmath.sqrt(ta / 2), mpmath.sqrt(tb / 2)], [mpmath.sqrt(ta / 2), -mpmath.sqrt(tb / 2)]]
+    )
     N = mpmath.matrix([[(na + nb) / 2, (na - nb) / 2], [(na - nb) / 2, (na + nb) / 2]])
     one = mpmath.eye(2)
 
@@ -212,7 +214,10 @@ def test_l20_memory_decay_matches_a_master_equation_with_unequal_qubits() -> Non
         ops = [np.sqrt(1 / memory.T1) * lower, np.sqrt(2 * dephasing) * number]
         c_ops = [qutip.tensor(op, eye) if which == 0 else qutip.tensor(eye, op) for op in ops]
         state = qutip.mesolve(
-            0 * qutip.tensor(eye, eye), state, [0, wait], c_ops=c_ops,
+            0 * qutip.tensor(eye, eye),
+            state,
+            [0, wait],
+            c_ops=c_ops,
             options={"atol": 1e-12, "rtol": 1e-10},
         ).states[-1]
     assert found == pytest.approx(state.full(), abs=1e-8)

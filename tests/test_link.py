@@ -1,0 +1,375 @@
+"""The link as an engineer reads it: the budget adds up, the clock is one clock, each knob does what it says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cavities import ParameterError, ValidityError
+from fibre import (
+    Arm,
+    Detector,
+    FabryPerot,
+    FibreSpan,
+    Link,
+    Loss,
+    Memory,
+    Photon,
+    Schedule,
+    Scheme,
+    SpectralGrid,
+    Station,
+    Wave,
+    evaluate_link,
+    gaussian_amplitude,
+    overlap,
+    propagate,
+)
+from fibre.link import CAUSES, budget, delivered, heralded, seen, without
+from transducer.chain import evaluate, link_of, simulate
+from transducer.node import Emitter, emit
+from transducer.scenario import build_scenario, load_scenario
+
+GRID = SpectralGrid.around(6e7, 512)
+CARRIER = 2 * np.pi * 193.4e12
+
+
+def ideal(fwhm: float = 40e-9, offset: float = 0.0, noise: float = 0.0, eta: float = 1.0) -> Photon:
+    """A photon from anywhere: the link knows nothing of transducers."""
+    amplitude = np.sqrt(eta) * gaussian_amplitude(GRID.omega - offset, fwhm)
+    line = noise / (1 + (GRID.omega / 1.2e8) ** 2)
+    return Photon(Wave(GRID, amplitude, line), 0.1, CARRIER)
+
+
+def simple_link(**changes: object) -> Link:
+    spans = (FibreSpan("a", 10e3, 2e-4, 3e-4, 1.468), FibreSpan("b", 4e3, 2e-4, 3e-4, 1.468))
+    memories = (Memory(300e-6, 200e-6), Memory(150e-6, 250e-6))
+    arms = tuple(
+        Arm(name, ideal(noise=0.02), (), (Loss("coupler", 3.0), span), memory)
+        for name, span, memory in zip("AB", spans, memories, strict=True)
+    )
+    station = Station(Detector("d", 0.9, 10.0, 30e-9), 200e-9, 0.2, phase_rms=0.1)
+    return Link(
+        (arms[0], arms[1]), station, replace(Schedule(reset=5e-6, feedback=1e-6), **changes)
+    )  # type: ignore[arg-type]
+
+
+def test_every_row_adds_up_to_the_arm() -> None:
+    link = simple_link()
+    photons, rows = budget(link)
+    for arm, photon in zip("AB", photons, strict=True):
+        own = [row for row in rows if row.arm == arm]
+        assert sum(row.loss_db for row in own) == pytest.approx(own[-1].cumulative_db)
+        assert 10 ** (-own[-1].cumulative_db / 10) == pytest.approx(photon.transmission)
+
+
+def test_pure_losses_commute() -> None:
+    elements = [Loss("x", 1.3), FibreSpan("f", 7e3, 2e-4, 3e-4, 1.47), Loss("y", 0.4)]
+    one, _ = propagate(ideal(noise=0.3), elements)
+    two, _ = propagate(ideal(noise=0.3), elements[::-1])
+    assert one.transmission == pytest.approx(two.transmission)
+    assert one.mode_noise == pytest.approx(two.mode_noise)
+
+
+def test_a_filter_takes_its_insertion_loss_and_its_line_from_the_photon() -> None:
+    """A Lorentzian filter on an exponential photon passes k_f/(k_f + G) (L14b)."""
+    G, k_f = 2e7, 6e7
+    exponential = np.sqrt(G) / (G / 2 - 1j * GRID.omega)
+    photon = Photon(Wave(GRID, exponential, 0 * GRID.omega), 0.1, CARRIER)
+    assert photon.transmission == pytest.approx(1.0, abs=1e-9)
+    after = FabryPerot("f", k_f, 1.0, 0.0, 40.0)(photon)
+    assert after.transmission == pytest.approx(10**-0.1 * k_f / (k_f + G), rel=1e-9)
+
+
+def test_a_cascade_of_filters_is_its_stages_one_after_another() -> None:
+    once = FabryPerot("f", 6e7, 1.0, 0.0, 40.0, stages=3)(
+        replace(ideal(noise=0.1), pump_flux=1e12, pump_offset=5e10)
+    )
+    step = replace(ideal(noise=0.1), pump_flux=1e12, pump_offset=5e10)
+    for _ in range(3):
+        step = FabryPerot("f", 6e7, 1.0, 0.0, 40.0)(step)
+    assert once.transmission == pytest.approx(step.transmission)
+    assert once.mode_noise == pytest.approx(step.mode_noise)
+    assert once.pump_flux == pytest.approx(step.pump_flux) == pytest.approx(1e12 * 10**-12.3)
+
+
+def test_pump_leakage_counts_what_the_rejection_leaves() -> None:
+    """L22e: 1 uW at 1550 nm is 7.803e12/s; 120 dB leave 7.803/s."""
+    from cavities import photon_flux
+
+    flux = photon_flux(1e-6, 2 * np.pi * 299792458.0 / 1550e-9)
+    photon = replace(ideal(), pump_flux=flux, pump_offset=5e10)
+    after = FabryPerot("f", 3e8, 0.0, 0.0, 40.0, stages=3)(photon)
+    assert after.pump_flux == pytest.approx(7.8029, rel=1e-4)
+    station = Station(Detector("d", 1.0, 0.0), 1e-3)
+    # half of each arm's light reaches each detector
+    assert station.dark_probability(after, replace(after, pump_flux=0.0)) == pytest.approx(
+        7.8029e-3 / 2, rel=3e-3
+    )
+
+
+@pytest.mark.parametrize(("delta", "fwhm"), [(2e7, 40e-9), (5e7, 25e-9)])
+def test_overlap_of_detuned_gaussian_photons(delta: float, fwhm: float) -> None:
+    """L14e: V = M^2 = exp(-delta^2 sigma^2)."""
+    sigma = fwhm / np.sqrt(8 * np.log(2))
+    M = overlap(ideal(fwhm), ideal(fwhm, delta))
+    assert M**2 == pytest.approx(np.exp(-(delta**2) * sigma**2), rel=1e-9)
+
+
+def test_overlap_of_two_exponential_photons() -> None:
+    """L14: V = 4 G1 G2/((G1+G2)^2 + 4 d^2) for equal start times; arrivals differ by 1/G1 - 1/G2, which M removes."""
+    G = 2e7
+    one = np.sqrt(G) / (G / 2 - 1j * GRID.omega)
+    two = np.sqrt(G) / (G / 2 - 1j * (GRID.omega - 1.1e7))
+    photons = [Photon(Wave(GRID, a, 0 * GRID.omega), 0.1, CARRIER) for a in (one, two)]
+    assert overlap(*photons) ** 2 == pytest.approx(4 * G**2 / (4 * G**2 + 4 * 1.1e7**2), rel=1e-6)
+
+
+def test_the_gate_keeps_the_share_of_the_wave_packet_inside_it() -> None:
+    from scipy.special import erf
+
+    fwhm, gate = 40e-9, 60e-9
+    sigma = fwhm / np.sqrt(8 * np.log(2))
+    delayed = ideal(fwhm)
+    delayed = replace(
+        delayed,
+        wave=replace(
+            delayed.wave, amplitude=delayed.wave.amplitude * np.exp(1j * GRID.omega * 70e-9)
+        ),
+    )
+    for photon in (ideal(fwhm), delayed):
+        assert photon.wave.gate_share(gate) == pytest.approx(
+            erf(gate / (2 * np.sqrt(2) * sigma)), rel=1e-9
+        )
+    assert delayed.wave.arrival == pytest.approx(70e-9, rel=1e-6)
+
+
+def test_noise_modes_are_the_gate_times_the_noise_bandwidth() -> None:
+    """White-enough Lorentzian noise of full width B: K = T (pi/2) B / 2 pi for a photon much narrower than B."""
+    wide = SpectralGrid.around(1e7, 2048)
+    B, T = 2 * np.pi * 20e6, 5e-6
+    line = 0.03 / (1 + (2 * wide.omega / B) ** 2)
+    photon = Photon(Wave(wide, gaussian_amplitude(wide.omega, 4e-6), line), 0.1, CARRIER)
+    found = seen((photon, photon), Station(Detector("d", 1.0, 0.0), T))
+    assert found.noise_modes == pytest.approx(T * B / 4, rel=1e-3)
+
+
+def test_a_gate_shorter_than_a_noise_mode_is_refused_with_the_gate_to_use() -> None:
+    link = simple_link()
+    short = replace(link, station=replace(link.station, gate=2e-9))
+    with pytest.raises(ValidityError, match=r"noise modes.*lengthen the gate to"):
+        evaluate_link(short, Scheme.SINGLE_CLICK)
+
+
+def test_splitting_one_idle_time_between_node_and_link_gives_the_same_state() -> None:
+    """One clock: what the node's own dynamics did before `clock` the link's memory does not do again."""
+    scenario = load_scenario("metro_target")
+    idle = 37e-6
+    base = link_of(scenario)
+    arms = []
+    for arm, setup in zip(base.arms, scenario.arms, strict=True):
+        emitter = replace(setup.emitter, idle=idle)
+        from transducer.chain import convert
+
+        conversion = convert(setup, "scattering", arm.photon.wave.grid.omega)
+        photon = emit(
+            conversion,
+            emitter,
+            arm.photon.wave.grid,
+            setup.device.carrier,
+            setup.device.pump_light(setup.pump),
+        )
+        assert photon.clock == idle
+        arms.append(replace(arm, photon=photon))
+    split = replace(base, arms=(arms[0], arms[1]))
+    for scheme in Scheme:
+        states = []
+        for link in (base, split):
+            photons, _ = budget(link)
+            pair, latency = delivered(link, heralded(link, scheme, seen(photons, link.station)))
+            states.append(pair.state)
+            assert latency == pytest.approx(2 * 12.5e3 * 1.4682 / 299792458.0 + 1e-6)
+        assert states[1] == pytest.approx(states[0], abs=1e-15)
+        # and counting it twice would show
+        double = replace(
+            base, schedule=replace(base.schedule, feedback=base.schedule.feedback + idle)
+        )
+        photons, _ = budget(double)
+        late, _ = delivered(double, heralded(double, scheme, seen(photons, double.station)))
+        assert abs(late.fidelity - 1) > abs(split_fidelity(states[0]) - 1) + 1e-4
+
+
+def split_fidelity(state: np.ndarray) -> float:
+    from fibre.herald import Heralded
+
+    return float(Heralded(state).fidelity)
+
+
+def test_a_node_that_outlasts_its_herald_is_refused() -> None:
+    link = simple_link()
+    slow = replace(link.arms[0], photon=replace(link.arms[0].photon, clock=1.0))
+    with pytest.raises(ValidityError, match="longer than the herald's travel"):
+        evaluate_link(replace(link, arms=(slow, link.arms[1])), Scheme.SINGLE_CLICK)
+
+
+def test_each_memory_waits_for_its_own_photon_and_the_last_herald() -> None:
+    link = simple_link()
+    travel = [arm.elements[1].delay for arm in link.arms]
+    photons, _ = budget(link)
+    pair = heralded(link, Scheme.SINGLE_CLICK, seen(photons, link.station))
+    late, latency = delivered(link, pair)
+    assert latency == pytest.approx(2 * travel[0] + 1e-6)
+    waits = [own + max(travel) + 1e-6 for own in travel]
+    both_up = pair.state[3, 3].real * np.exp(-waits[0] / 300e-6) * np.exp(-waits[1] / 150e-6)
+    assert late.state[3, 3].real == pytest.approx(both_up, rel=1e-12)
+
+
+def test_swapping_the_arms_of_a_link_swaps_its_state() -> None:
+    link = simple_link()
+    mirror = replace(link, arms=(link.arms[1], link.arms[0]))
+    order = [0, 2, 1, 3]
+    for scheme in Scheme:
+        states = []
+        for this in (link, mirror):
+            photons, _ = budget(this)
+            states.append(
+                delivered(this, heralded(this, scheme, seen(photons, this.station)))[0].state
+            )
+        assert states[1][np.ix_(order, order)] == pytest.approx(states[0], abs=1e-16)
+        assert abs(states[0] - states[1]).max() > 1e-6  # the arms do differ
+
+
+def test_attempt_period_adds_what_follows_and_takes_the_larger_of_what_overlaps() -> None:
+    s = Schedule(reset=5e-6, flip=50e-9, feedback=1e-6, pump_on=200e-9, pump_duty=1e-2)
+    serial = 5e-6 + 1e-7 + 60e-6 + 60e-6 + 1e-6
+    assert s.attempt_period(1, 1e-7, 0.0, 60e-6, 60e-6) == pytest.approx(serial)
+    # two rounds: photon, flip, photon
+    assert s.attempt_period(2, 1e-7, 0.0, 60e-6, 60e-6) == pytest.approx(serial + 150e-9)
+    # a slow detector stretches the gap
+    assert s.attempt_period(2, 1e-7, 1e-6, 60e-6, 60e-6) == pytest.approx(serial + 1e-6)
+    cooled = replace(s, pump_duty=1e-3)
+    assert cooled.attempt_period(1, 1e-7, 0.0, 60e-6, 60e-6) == pytest.approx(200e-6)
+    assert cooled.attempt_period(2, 1e-7, 0.0, 60e-6, 60e-6) == pytest.approx(400e-6)
+    slow = replace(s, repetition_rate=100.0)
+    assert slow.attempt_period(1, 1e-7, 0.0, 60e-6, 60e-6) == pytest.approx(1e-2)
+
+
+def test_setting_the_switches_costs_its_share_of_the_circuit() -> None:
+    assert Schedule(lock_duty=0.8, hold=1.0).availability(0.025) == pytest.approx(0.8 / 1.025)
+    assert Schedule(lock_duty=0.8).availability(0.025) == pytest.approx(0.8)
+
+
+def test_each_cause_that_is_switched_off_is_off_exactly() -> None:
+    link = simple_link()
+    assert evaluate_link(without(link, "transducer noise"), Scheme.TWO_CLICK).noise_a == 0.0
+    assert (
+        evaluate_link(without(link, "detector dark counts"), Scheme.TWO_CLICK).dark_probability
+        == 0.0
+    )
+    still = evaluate_link(without(link, "memory decay while the herald travels"), Scheme.TWO_CLICK)
+    assert still.fidelity == pytest.approx(still.herald_fidelity, abs=1e-9)
+    assert set(CAUSES) == {
+        "transducer noise",
+        "memory decay while the herald travels",
+        "detector dark counts",
+        "pump light in the gate",
+        "optical phase noise",
+        "distinguishable photons",
+    }
+
+
+def test_a_batch_of_lengths_is_its_points() -> None:
+    link = simple_link()
+    lengths = np.array([1e3, 8e3, 20e3])
+
+    def at(length: object) -> Link:
+        arms = tuple(
+            replace(arm, elements=(arm.elements[0], replace(arm.elements[1], length=length)))
+            for arm in link.arms
+        )
+        return replace(link, arms=(arms[0], arms[1]))
+
+    for scheme in Scheme:
+        batch = evaluate_link(at(lengths), scheme).as_dict()
+        for k, length in enumerate(lengths):
+            point = evaluate_link(at(float(length)), scheme).as_dict()
+            for name, value in point.items():
+                assert np.broadcast_to(batch[name], 3)[k] == pytest.approx(value, rel=1e-12), name
+
+
+def test_arms_may_differ_in_everything() -> None:
+    scenario = load_scenario("metro")
+    raw = dict(scenario.raw)
+    raw["arm_b"] = {
+        **raw["arm_b"],  # type: ignore[dict-item]
+        "transducer": {"device": "example_datasheet"},
+        "node": {
+            **raw["arm_b"]["node"],
+            "bright_population": 0.05,
+            "photon_fwhm_s": 60e-9,
+            "offset_hz": 2e6,
+        },  # type: ignore[index]
+    }
+    mixed = build_scenario(raw, "mixed", scenario.folder)
+    found = evaluate(mixed, Scheme.SINGLE_CLICK)
+    assert found.transmission_b > 2 * found.transmission_a
+    assert found.noise_a != found.noise_b
+    assert 0.5 < found.overlap < 0.97
+    report = simulate(mixed, "all")
+    assert report.conversions[0].device != report.conversions[1].device
+
+
+def test_a_photon_through_a_gain_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"norm <= 1.*red-detuned"):
+        ideal(eta=1.5)
+
+
+def test_emission_through_a_flat_converter_is_the_worked_herald() -> None:
+    """A converter much wider than the photon, one noise mode: the link's weights are L21's."""
+    from fibre import two_click
+    from fibre.herald import Detection
+
+    tau, N = 0.3, 0.06
+    assert two_click(Detection(tau, tau, N, N, dark=1e-3)).probability == pytest.approx(
+        0.08720400356, rel=1e-9
+    )
+    link = simple_link()
+    photons, _ = budget(link)
+    found = seen(photons, link.station)
+    assert found.noise_a / found.tau_a == pytest.approx(
+        evaluate_link(link, Scheme.SINGLE_CLICK).added_noise_a
+    )
+
+
+def test_emitter_loss_is_referred_back_into_the_noise() -> None:
+    """Everything before the transducer counts: half the emission doubles the noise referred to the emitter."""
+    scenario = load_scenario("metro_datasheet")
+    full = evaluate(scenario, Scheme.SINGLE_CLICK)
+    arms = tuple(
+        replace(arm, emitter=replace(arm.emitter, efficiency=arm.emitter.efficiency / 2))
+        for arm in scenario.arms
+    )
+    half = evaluate(replace(scenario, arms=(arms[0], arms[1])), Scheme.SINGLE_CLICK)
+    assert half.added_noise_a == pytest.approx(2 * full.added_noise_a)
+    assert half.noise_a == pytest.approx(full.noise_a)
+
+
+def test_the_band_moves_with_the_stated_sigma_and_is_silent_without_one() -> None:
+    report = simulate(load_scenario("metro"), "scattering")
+    assert [entry.key for entry in report.varied_inputs] == ["heating.occupation"]
+    down, up = report.uncertainty["added_noise"]
+    # n_add = n_wg + n_int kappa_int/kappa_wg, n_int = 0.2843(139) C^0.6349
+    expected = 0.0139 * 0.22594**0.6349 * 0.59 / 0.41
+    assert down == pytest.approx(expected, rel=1e-6)
+    assert up == pytest.approx(expected, rel=1e-6)
+    assert simulate(load_scenario("metro_target"), "scattering").uncertainty == {}
+
+
+def test_an_emitter_checks_its_numbers() -> None:
+    with pytest.raises(
+        ParameterError,
+        match=r"Emitter\.efficiency \[1\] must be a finite number > 0 and <= 1, got 1\.2",
+    ):
+        Emitter(Memory(1.0, 1.0), 0.1, 1e-8, efficiency=1.2)
+    with pytest.raises(ParameterError, match=r"T2 \[s\] must be at most 2 T1"):
+        Memory(1e-6, 3e-6)
