@@ -34,7 +34,7 @@ def thermal_occupation(omega: Real, temperature: Real) -> NDArray[np.float64]:
     Examples
     --------
     >>> float(thermal_occupation(2 * np.pi * 8e9, 0.050).round(10))
-    0.0004627487
+    0.0004627488
     """
     checks.number("thermal_occupation: omega", omega, "rad/s", above=0.0)
     checks.number("thermal_occupation: temperature", temperature, "K", at_least=0.0)
@@ -105,7 +105,7 @@ class Bath:
     Examples
     --------
     >>> round(float(Bath.from_temperature(0.060, frequency_hz=8.795e9).occupation), 6)
-    0.000882
+    0.000881
     """
 
     occupation: Real = 0.0

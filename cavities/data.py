@@ -3,6 +3,7 @@
 Where it lies, what is in it, and how far each number can be trusted.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from cavities.errors import DataError
 
@@ -222,10 +224,12 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     """
     if name.endswith(".toml"):
         return (beside or Path()) / name
-    path = root(kind) / f"{name}.toml"
-    if Path(name).name != name or not path.is_file():
-        raise DataError(f"there is no '{name}' in data/{kind}; {nearest(name, names(kind))}")
-    return path
+    if name not in names(kind):
+        raise DataError(
+            f"there is no {_short(name)} in data/{kind}; {nearest(name, names(kind))} "
+            "(a file of your own ends in .toml)"
+        )
+    return root(kind) / f"{name}.toml"
 
 
 def read_toml(path: Path, label: str | None = None) -> Mapping[str, object]:
@@ -255,23 +259,27 @@ def read_toml(path: Path, label: str | None = None) -> Mapping[str, object]:
         return _parsed(path, name, stamp.st_mtime_ns, stamp.st_size)
     except FileNotFoundError:
         raise DataError(f"{name}: there is no such file; check the path") from None
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{name}: cannot be read: {reason}; name a TOML file") from None
 
 
 @lru_cache(maxsize=256)
 def _parsed(path: Path, name: str, changed: int, size: int) -> dict[str, object]:
     """Parse a file once per change of it; nobody may alter what is returned."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise DataError(f"{name}: cannot be read: it is not UTF-8 text") from None
+        raise DataError(f"{name}: cannot be read: it is not UTF-8 text; save it as UTF-8") from None
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{name}: is not valid TOML: {error}; mend that line") from None
-    except RecursionError:
-        raise DataError(f"{name}: is nested too deeply to be read; flatten it") from None
+    except (RecursionError, ValueError):
+        raise DataError(
+            f"{name}: cannot be read: a number is too long or tables are nested too deeply; "
+            "shorten it"
+        ) from None
 
 
 def merged(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
@@ -295,7 +303,7 @@ def merged(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, 
 def flattened(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Dotted keys and leaves of nested tables; a table with a ``value`` counts as a leaf."""
     for key, value in table.items():
-        if isinstance(value, Mapping) and "value" not in value:
+        if isinstance(value, Mapping) and value and "value" not in value:
             yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
@@ -328,27 +336,108 @@ def validate(model: type[ModelT], raw: Mapping[str, object], label: str) -> Mode
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise DataError(_sentence(error, model, label)) from None
+        raise DataError(_sentence(error, model, raw, label)) from None
+    except RecursionError:
+        raise DataError(f"{label}: is nested too deeply to be read; flatten it") from None
 
 
-def _sentence(error: ValidationError, model: type[BaseModel], label: str) -> str:
+def _sentence(
+    error: ValidationError, model: type[BaseModel], raw: Mapping[str, object], label: str
+) -> str:
     # The most telling error first: a misspelt key usually also makes its namesake "missing".
     order = {"extra_forbidden": 0, "value_error": 1, "missing": 3}
     first = min(error.errors(include_url=False), key=lambda e: order.get(e["type"], 2))
     where = [str(part) for part in first["loc"]]
+    if where[-1:] == ["value"] and not isinstance(_at(raw, first["loc"][:-1]), Mapping):
+        where.pop()  # the user wrote a plain number
     key = ".".join(where) or "the file"
     value = first.get("input")
-    shown = f" = {value!r}" if isinstance(value, (str, int, float, bool)) else ""
+    shown = f" = {_short(value)}"
     if first["type"] == "extra_forbidden":
-        allowed = _fields_at(model, where[:-1])
-        return f"{label}: unknown key '{key}'{shown}; {nearest(where[-1], allowed)}"
+        known = _fields_at(model, where[:-1])
+        known += ["arm"] if "arm_a" in known else []
+        return f"{label}: unknown key '{key}'{shown}; {nearest(where[-1], known)}"
     if first["type"] == "missing":
         return f"{label}: the key '{key}' is missing; add it"
-    message = first["msg"].removeprefix("Value error, ").replace("Input should", "it must", 1)
-    if "instance of" in message:
-        message = "it must be a number (in a data file a table with value, where and status)"
-    remedy = "" if first["type"] == "value_error" else "; correct the value"
-    return f"{label}: '{key}'{shown}: {message}{remedy}"
+    if first["type"] == "value_error":
+        message = first["msg"].removeprefix("Value error, ")
+        return f"{label}: '{key}': {message}; correct it"
+    if first["type"] == "literal_error":
+        options = re.findall(r"'([^']*)'|(\d+)", str(first.get("ctx", {}).get("expected", "")))
+        names_ = [one or two for one, two in options]
+        hint = nearest(str(value), names_)
+        return f"{label}: '{key}'{shown} is not one of {', '.join(map(repr, names_))}; {hint}"
+    return f"{label}: '{key}'{shown}: {_rule_of(first, model, where)}; correct the value"
+
+
+def _rule_of(error: Mapping[str, object], model: type[BaseModel], where: list[str]) -> str:
+    """Say what a value must be, its whole range included."""
+    kind, context = str(error["type"]), error.get("ctx")
+    wanted = str(context.get("class_name", "")) if isinstance(context, Mapping) else ""
+    if wanted in ("Number", "Positive", "NonNegative", "Share"):
+        return "it must be a number (in a data file a table with value, where and status)"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"it must be a table, such as [{where[-1]}]"
+    if kind == "list_type":
+        return "it must be a list, in square brackets"
+    if kind in ("too_short", "string_too_short"):
+        return "it must not be empty"
+    if kind in ("float_type", "finite_number", "int_type", "float_parsing") or "than" in kind:
+        return f"it must be a finite number{_range_of(model, where)}"
+    return str(error["msg"]).replace("Input should", "it must", 1)
+
+
+def _range_of(model: type[BaseModel], where: list[str]) -> str:
+    """Limits of a field, collected from its declaration."""
+    found = _field_at(model, where)
+    inner = _model_in(found.annotation) if found is not None else None
+    if inner is not None and "value" in inner.model_fields:
+        found = inner.model_fields["value"]
+    if found is None:
+        return ""
+    signs = {"gt": "> ", "ge": ">= ", "lt": "< ", "le": "<= "}
+    limits = [
+        f"{sign}{getattr(entry, name):g}"
+        for entry in (*found.metadata, *_metadata_in(found.annotation))
+        for name, sign in signs.items()
+        if getattr(entry, name, None) is not None
+    ]
+    return " " + " and ".join(limits) if limits else ""
+
+
+def _metadata_in(annotation: object) -> Iterator[object]:
+    """Limits inside an annotation, also where the key may be left out."""
+    for entry in getattr(annotation, "__metadata__", ()):
+        yield from (entry, *getattr(entry, "metadata", ()))
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _metadata_in(inner)
+
+
+def _field_at(model: type[BaseModel], where: list[str]) -> FieldInfo | None:
+    here: type[BaseModel] | None = model
+    found = None
+    for part in where:
+        if part.isdigit():
+            continue
+        found = here.model_fields.get(part) if here is not None else None
+        here = _model_in(found.annotation) if found is not None else None
+    return found
+
+
+def _at(raw: object, path: Iterable[str | int]) -> object:
+    for part in path:
+        if isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+            raw = raw[part]
+        elif isinstance(raw, Mapping):
+            raw = raw.get(part)
+        else:
+            return None
+    return raw
+
+
+def _short(value: object) -> str:
+    text = repr(dict(value) if isinstance(value, Mapping) else value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
@@ -402,9 +491,23 @@ def load(
     """
     label = name if name.endswith(".toml") else f"data/{kind}/{name}.toml"
     raw: Mapping[str, object] = read_toml(find(kind, name, beside), label)
-    for dotted, value in (override or {}).items():
+    over = dict(override or {})
+    for dotted, value in over.items():
+        twin = next((q for p in exclusive for q in over if _twins(dotted, q, p)), None)
+        if twin is not None:
+            raise DataError(f"{label}: '{dotted}' and '{twin}' exclude each other; override one")
+        if dotted.split(".")[0] in ("key", "model", "category", "source"):
+            raise DataError(
+                f"{label}: '{dotted}' names the file and cannot be overridden; leave it out"
+            )
         raw = _overridden(raw, dotted, value, exclusive)
-    return validate(model, raw, label)
+    return validate(model, raw, label + (" with overrides" if over else ""))
+
+
+def _twins(one: str, two: str, pair: tuple[str, str]) -> bool:
+    """Whether two dotted keys are the two members of an exclusive pair in one table."""
+    (head, _, last), (other, _, end) = one.rpartition("."), two.rpartition(".")
+    return head == other and (last, end) == pair
 
 
 def _overridden(

@@ -54,7 +54,7 @@ class Pump:
 
     Examples
     --------
-    >>> Pump(1e-3, plane=Plane.FIBRE, insertion=0.65).power_at_coupler
+    >>> round(Pump(1e-3, plane=Plane.FIBRE, insertion=0.65).power_at_coupler, 8)
     0.00065
     """
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cavities import checks
 from cavities.constants import Real
+from cavities.errors import ValidityError
 from fibre.memory import Memory, decay, qubit_channel
 
 State = NDArray[np.complex128]
@@ -20,6 +21,10 @@ PSI_PLUS = np.array([0.0, 1.0, 1.0, 0.0]) / np.sqrt(2)
 
 Heralds of the other phase are corrected by a Z on one side.
 """
+
+
+SHORT_GATE_NOISE = 0.05
+"""Noise per mode up to which a gate may hold less than one noise mode [quanta]."""
 
 
 class Scheme(Enum):
@@ -51,7 +56,7 @@ class Detection:
     overlap : float or ndarray, shape (...)
         Amplitude overlap M of the two photons [1], in [0, 1].
     noise_modes : float or ndarray, shape (...)
-        Noise modes K in one gate [1], >= 1 (L24e).
+        Noise modes K in one gate [1], > 0 (L24e); the modes of the photons are among them.
     dark : float or ndarray, shape (...)
         Dark probability per gate and detector [1], in [0, 1).
     """
@@ -70,16 +75,26 @@ class Detection:
         checks.number("Detection.noise_a", self.noise_a, "quanta", at_least=0.0)
         checks.number("Detection.noise_b", self.noise_b, "quanta", at_least=0.0)
         checks.probability("Detection.overlap", self.overlap)
-        checks.number("Detection.noise_modes", self.noise_modes, "1", at_least=1.0)
+        checks.number("Detection.noise_modes", self.noise_modes, "1", above=0.0)
         checks.number("Detection.dark", self.dark, "1", at_least=0.0, below=1.0)
+        mean = (np.asarray(self.noise_a) + np.asarray(self.noise_b)) / 2
+        few = np.asarray(self.noise_modes) < 1.0
+        if np.any(few & (mean > SHORT_GATE_NOISE)):
+            worst = float(np.max(np.where(few, mean, 0.0)))
+            raise ValidityError(
+                f"a gate that holds less than one noise mode is valid up to {SHORT_GATE_NOISE} "
+                "noise "
+                f"quanta per mode, got {worst:.3g}; lengthen the gate or lower the noise"
+            )
 
 
 def click_operator(seen: Detection) -> NDArray[np.float64]:
     r"""Elements of "this detector clicks, the other is silent" between photon numbers (L24).
 
-    With :math:`X_D = (1-p_d)^{|D|}\,{:}e^{-a^\dagger Q_D a}{:}\,/\det(1+\mu N)` for the silent set
-    D, the click is
-    :math:`X_{\{2\}} - X_{\{1,2\}}`, and its Fock elements are permanents of :math:`1-Q_D`.
+    .. math:: X_D = (1-p_d)^{|D|}\,{:}e^{-a^\dagger Q_D a}{:}\,/\det(1+\mu N)
+
+    for the silent set D; the click is :math:`X_{\{2\}} - X_{\{1,2\}}`, and its Fock elements are
+    permanents of :math:`1-Q_D`.
 
     Parameters
     ----------
@@ -95,11 +110,12 @@ def click_operator(seen: Detection) -> NDArray[np.float64]:
     Notes
     -----
     The difference of the two no-click operators is written without cancellation: :math:`X_{12}`
-    follows from
-    :math:`X_2` by a rank-one step (block inverse), so that every term of a click is a sum of
-    positive ones. Relative accuracy stays near machine precision at any transmission. Noise is
-    white across the modes of a gate; a finite overlap puts the photons in two temporal modes, both
-    of which see it.
+    follows from :math:`X_2` by a rank-one step (block inverse), so that every term of a click is a
+    sum of positive ones. Relative accuracy stays near machine precision at any transmission. Noise
+    is white across the modes of a gate; a finite overlap puts the photons in two temporal modes,
+    both of which see it. K keeps the mean count exactly and the no-click probability to second
+    order in the noise: within 1e-4 for the noise of a useful link, 3 % where one arm brings 0.2
+    quanta per mode and the other none.
 
     Source: photon-number generating functions of thermal light, Mandel and Wolf, *Optical Coherence
     and Quantum Optics*, ch. 14; the batched form is checked against Fock-space brute force in the
@@ -109,10 +125,8 @@ def click_operator(seen: Detection) -> NDArray[np.float64]:
     n_a, n_b = np.asarray(seen.noise_a, float), np.asarray(seen.noise_b, float)
     M, K, p_d = seen.overlap, seen.noise_modes, seen.dark
 
-    s, r = (
-        (n_a + n_b) / 2,
-        (n_a - n_b) / 2,
-    )  # <d_j^dag d_j> and <d_+^dag d_-> behind the beam splitter
+    # behind the beam splitter: s = <d_j^dag d_j>, r = <d_+^dag d_->
+    s, r = (n_a + n_b) / 2, (n_a - n_b) / 2
     rho = r / (1 + s)
     sigma_1 = (s + n_a * n_b) / (1 + s)  # Schur complement of 1 + N, minus one
     sigma = 1 + sigma_1

@@ -14,7 +14,14 @@ from fibre.bounds import direct_bound, noise_threshold, relay_bound
 from fibre.detectors import Station
 from fibre.distil import hashing_bound, negativity
 from fibre.elements import Element, decibels
-from fibre.herald import Detection, Heralded, Scheme, single_click, two_click
+from fibre.herald import (
+    Detection,
+    Heralded,
+    Scheme,
+    click_operator,
+    single_click,
+    two_click,
+)
 from fibre.memory import Memory, QubitChannel, decay, qubit_channel
 from fibre.photon import Photon, overlap
 from fibre.schedule import Schedule
@@ -135,11 +142,9 @@ class LinkFigures:
     hashing_rate: Real = _figure("1/s", "distillable ebits per second, lower bound")
     relay_bound: Real = _figure("1", "most ebits per attempt through this station")
     direct_bound: Real = _figure("1", "most ebits per attempt without a station, reference line")
-    effective_noise: Real = _figure(
-        "quanta", "noise referred to the emitter, all modes of the gate and dark counts"
-    )
+    separability: Real = _figure("1", "P00 P11 over squared coherence: entangled below one")
     noise_threshold: Real = _figure(
-        "quanta", "effective noise above which no pair is entangled, weaker arm"
+        "quanta", "L23: emitter noise ending entanglement; equal arms, one mode, no dark counts"
     )
 
     def as_dict(self) -> dict[str, Real]:
@@ -157,6 +162,11 @@ def _row(
     basis: str,
     cumulative: Real,
 ) -> Row:
+    if not np.all(np.asarray(after.transmission) > 0):
+        raise ParameterError(
+            f"arm {arm}: no light comes through '{name}' (transmission below 1e-300); shorten the "
+            "fibre or lower its loss"
+        )
     passed = after.transmission / before.transmission
     loss = decibels(passed)
     return Row(
@@ -266,25 +276,40 @@ def seen(photons: tuple[Photon, Photon], station: Station) -> Detection:
     Raises
     ------
     ValidityError
-        If the gate is shorter than one noise mode: the herald formulas count whole modes.
+        If the noise reaches beyond the frequencies that were looked at, if the carriers differ, if
+        pump light or dark counts fill the gate, or if a gate below one noise mode sees much noise.
     """
     one, two = photons
+    for photon in photons:
+        _require_band_limited(photon)
     noise = np.asarray(one.mode_noise) + np.asarray(two.mode_noise)
     flux = np.asarray(one.noise_flux) + np.asarray(two.noise_flux)
     with np.errstate(invalid="ignore", divide="ignore"):
         modes = np.where(noise > 0, station.gate * flux / np.where(noise > 0, noise, 1.0), 1.0)
-    if np.any(modes < 1.0):
-        short = float(np.min(modes))
-        raise ValidityError(
-            f"Station.gate [s] = {station.gate:g} holds only {short:.3g} noise modes; the herald "
-            "needs at least one: "
-            f"lengthen the gate to {station.gate / short:.3g} s or widen the filters"
-        )
     distinct = overlap(one, two) * station.distinguishability
     dark = station.dark_probability(one, two)
+    if not np.all(np.asarray(dark) < 1.0):
+        leak = float(np.max(np.asarray(one.pump_flux) + np.asarray(two.pump_flux)) / 2)
+        raise ValidityError(
+            f"a detector fires in every gate: {leak:.3g} pump photons and "
+            f"{station.detector.dark_rate:.3g} dark counts per second reach it; add pump-rejection "
+            "filters to the path or shorten the gate"
+        )
     return Detection(
         one.transmission, two.transmission, one.mode_noise, two.mode_noise, distinct, modes, dark
     )
+
+
+def _require_band_limited(photon: Photon) -> None:
+    """Refuse noise that is white across the whole grid: its rate would be that of the grid."""
+    wave = photon.wave
+    far = np.abs(wave.grid.omega) > 0.5 * np.max(np.abs(wave.grid.omega))
+    edge = float(np.sum(wave.grid.weight[far] * wave.noise[far]))
+    if edge > 0.05 * wave.noise_flux > 0:
+        raise ValidityError(
+            "the noise at the detectors has no bandwidth: it is white far beyond the photon; put a "
+            "filter into the arm or cool the optical bath"
+        )
 
 
 def _travel(arm: Arm) -> Real:
@@ -363,9 +388,14 @@ def figures(
     switches = [e.switch_time for arm in link.arms for e in arm.elements]
     up = schedule.availability(max(switches, default=0.0))
     probability = final.probability
+    if not np.all(probability > 0):
+        raise ValidityError(
+            f"{scheme.value}: nothing ever heralds (probability 0); let the qubits be bright, or "
+            "raise a transmission"
+        )
     hashing = hashing_bound(final.normalised)
     tau_a, tau_b = detection.tau_a, detection.tau_b
-    return LinkFigures(
+    found = LinkFigures(
         transmission_a=tau_a,
         transmission_b=tau_b,
         noise_a=detection.noise_a,
@@ -387,30 +417,29 @@ def figures(
         hashing_rate=up * probability / period * hashing,
         relay_bound=relay_bound(tau_a, tau_b, scheme.rounds),
         direct_bound=direct_bound(tau_a, tau_b, scheme.rounds),
-        effective_noise=_effective_noise(detection),
+        separability=_separability(detection, scheme, station),
         noise_threshold=noise_threshold(np.minimum(tau_a, tau_b)),
-    ), final
+    )
+    for name, value in found.as_dict().items():
+        if not np.all(np.isfinite(value)):
+            raise ValidityError(
+                f"'{name}' cannot be computed: a number of this link is too large or too small; "
+                "look "
+                "for a slip in an exponent or a unit"
+            )
+    return found, final
 
 
-def _effective_noise(seen_: Detection) -> Real:
-    """Low-transmission rule n -> K n + p_d/τ (L21), the worse arm."""
-    arms = ((seen_.noise_a, seen_.tau_a), (seen_.noise_b, seen_.tau_b))
-    worse = [(seen_.noise_modes * noise + seen_.dark) / tau for noise, tau in arms]
-    return np.maximum(worse[0], worse[1])
+def _separability(seen_: Detection, scheme: Scheme, station: Station) -> Real:
+    """P00 P11 over the squared coherence: a herald of these arms is entangled exactly below one.
 
-
-def delivered_fidelity(link: Link, scheme: Scheme, both_bright: bool = True) -> Real:
-    """Bell fidelity when both nodes know [1]: the short way to one figure.
-
-    `both_bright` False leaves out the heralds of two bright qubits, which no click can tell.
+    It depends neither on the bright-state populations nor on the scheme, but for the phase noise.
     """
-    photons, _ = budget(link)
-    pair = heralded(link, scheme, seen(photons, link.station))
-    if not both_bright:
-        state = pair.state.copy()
-        state[..., 3, 3] = 0.0
-        pair = Heralded(state)
-    return delivered(link, pair)[0].fidelity
+    click = click_operator(seen_)
+    single = scheme is Scheme.SINGLE_CLICK
+    rms = station.phase_rms if single else station.phase_change_rms / np.sqrt(2)
+    coherence = click[..., 1, 2] * np.exp(-(rms**2) / 2)
+    return np.asarray((click[..., 0, 0] / coherence) * (click[..., 3, 3] / coherence))
 
 
 def evaluate_link(link: Link, scheme: Scheme) -> LinkFigures:
@@ -425,29 +454,26 @@ def evaluate_link(link: Link, scheme: Scheme) -> LinkFigures:
     return figures(link, scheme, photons)[0]
 
 
-def without(link: Link, cause: str) -> Link:
-    """The same link with one imperfection switched off exactly.
+@dataclass(frozen=True)
+class Cause:
+    """An imperfection that can be switched off exactly, and how.
 
     Parameters
     ----------
-    link : Link
-        The link.
-    cause : str
-        A key of `CAUSES`.
+    name : str
+        What tables and the verdict call it.
+    link : callable
+        The link without it.
+    seen : callable
+        What the detectors see without it.
+    pair : callable
+        The heralded state without it.
     """
-    return CAUSES[cause](link)
 
-
-def _each_photon(link: Link, change: Callable[[Photon], Photon]) -> Link:
-    one, two = (replace(arm, photon=change(arm.photon)) for arm in link.arms)
-    return replace(link, arms=(one, two))
-
-
-def _no_noise(link: Link) -> Link:
-    def quiet(photon: Photon) -> Photon:
-        return replace(photon, wave=replace(photon.wave, noise=0.0 * photon.wave.noise))
-
-    return _each_photon(link, quiet)
+    name: str
+    link: Callable[[Link], Link] = lambda link: link
+    seen: Callable[[Detection], Detection] = lambda seen: seen
+    pair: Callable[[Heralded], Heralded] = lambda pair: pair
 
 
 def _no_decay(link: Link) -> Link:
@@ -462,23 +488,40 @@ def _no_dark_counts(link: Link) -> Link:
 
 
 def _no_pump(link: Link) -> Link:
-    return _each_photon(link, lambda photon: replace(photon, pump_flux=0.0))
+    one, two = (replace(arm, photon=replace(arm.photon, pump_flux=0.0)) for arm in link.arms)
+    return replace(link, arms=(one, two))
 
 
 def _no_phase_noise(link: Link) -> Link:
     return replace(link, station=replace(link.station, phase_rms=0.0, phase_change_rms=0.0))
 
 
-def _alike(link: Link) -> Link:
-    return replace(link, station=replace(link.station, distinguishability=1.0))
+def _one_bright(pair: Heralded) -> Heralded:
+    state = pair.state.copy()
+    state[..., 3, 3] = 0.0
+    return Heralded(state)
 
 
-CAUSES: dict[str, Callable[[Link], Link]] = {
-    "transducer noise": _no_noise,
-    "memory decay while the herald travels": _no_decay,
-    "detector dark counts": _no_dark_counts,
-    "pump light in the gate": _no_pump,
-    "optical phase noise": _no_phase_noise,
-    "distinguishable photons": _alike,
-}
-"""Imperfections that can be switched off one at a time, by the words that name them."""
+CAUSES = (
+    Cause("transducer noise", seen=lambda seen: replace(seen, noise_a=0.0, noise_b=0.0)),
+    Cause("memory decay while the herald travels", link=_no_decay),
+    Cause("detector dark counts", link=_no_dark_counts),
+    Cause("pump light in the gate", link=_no_pump),
+    Cause("optical phase noise", link=_no_phase_noise),
+    Cause("distinguishable photons", seen=lambda seen: replace(seen, overlap=1.0)),
+    Cause("both qubits bright", pair=_one_bright),
+)
+"""Imperfections that can be switched off one at a time."""
+
+
+def fidelity_without(link: Link, scheme: Scheme, cause: Cause) -> float | None:
+    """Bell fidelity when both nodes know, one cause switched off exactly [1].
+
+    None if nothing heralds without it.
+    """
+    other = cause.link(link)
+    photons, _ = budget(other)
+    pair = cause.pair(heralded(other, scheme, cause.seen(seen(photons, other.station))))
+    if not np.all(pair.probability > 0):
+        return None
+    return float(np.max(delivered(other, pair)[0].fidelity))

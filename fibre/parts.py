@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from cavities import data
 from cavities.constants import LIGHT_SPEED, angular
@@ -26,11 +26,18 @@ class _Part(Strict):
     note: str = ""
 
 
+def _wavelengths(table: dict[str, object]) -> dict[str, object]:
+    for key in table:
+        if not key.isdecimal():
+            raise ValueError(f"its keys are wavelengths in nm, such as 1550, got {key!r}")
+    return table
+
+
 class FibreValues(Strict):
     """Numbers of a fibre; attenuation and group index by wavelength in nm."""
 
-    attenuation_db_per_km: dict[str, NonNegative]
-    group_index: dict[str, Positive]
+    attenuation_db_per_km: Annotated[dict[str, NonNegative], AfterValidator(_wavelengths)]
+    group_index: Annotated[dict[str, Positive], AfterValidator(_wavelengths)]
 
 
 class LossValues(Strict):
@@ -165,7 +172,7 @@ def load_part(
     """
     label = name if name.endswith(".toml") else f"data/parts/{name}.toml"
     category = data.read_toml(data.find("parts", name, beside), label).get("category")
-    if category not in _MODELS:
+    if not isinstance(category, str) or category not in _MODELS:
         hint = data.nearest(str(category), _MODELS)
         raise DataError(f"{label}: 'category' = {category!r} is not a kind of part; {hint}")
     return data.load("parts", name, _MODELS[category], override, beside=beside)
@@ -186,8 +193,9 @@ def weakest(numbers: Sequence[Number]) -> str:
 
     Examples
     --------
-    >>> weakest([Number(value=1.0, where="x", status="read"), Number(value=1.0, where="x",
-    status="recalled")]) 'recalled'
+    >>> read, recalled = (Number(value=1.0, where="x", status=s) for s in ("read", "recalled"))
+    >>> weakest([read, recalled])
+    'recalled'
     """
     statuses = [n.status for n in numbers] + [n.max_status for n in numbers if n.max_status]
     return max(statuses, key=_ORDER.index)

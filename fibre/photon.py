@@ -3,6 +3,7 @@
 A photon whose presence is entangled with a qubit, and the noise that travels in its company.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 
 from cavities import checks
 from cavities.constants import Real
-from cavities.errors import ParameterError
+from cavities.errors import ParameterError, ValidityError
 
 Spectrum = NDArray[np.float64]
 Amplitude = NDArray[np.complex128]
+
+SAME_CARRIER_HZ = 1e3
+"""Carriers closer than this are one carrier [Hz]."""
 
 
 def _fejer(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -50,9 +54,7 @@ class SpectralGrid:
 
     @classmethod
     def around(cls, scale: float, points: int = 512) -> "SpectralGrid":
-        r"""Midpoint nodes of :math:`\omega = s\tan\theta`.
-
-        Converges geometrically for Lorentzian lines.
+        r"""Midpoint nodes of :math:`\omega = s\tan\theta`, geometric convergence for Lorentzians.
 
         Parameters
         ----------
@@ -73,6 +75,40 @@ class SpectralGrid:
         theta = np.pi * ((np.arange(points) + 0.5) / points - 0.5)
         weight = scale / np.cos(theta) ** 2 * np.pi / points / (2 * np.pi)
         return cls(scale * np.tan(theta), weight)
+
+    @classmethod
+    def resolving(
+        cls, widths: Sequence[float], packets: Sequence[tuple[float, float]]
+    ) -> "SpectralGrid":
+        """Nodes that resolve lines of these `widths` and Gaussian packets at their offsets.
+
+        Parameters
+        ----------
+        widths : sequence of float
+            Full widths of Lorentzian lines around the carrier [rad/s], > 0.
+        packets : sequence of (float, float)
+            Offset [rad/s] and duration (full width at half maximum of the intensity) [s] of
+            photons.
+
+        Raises
+        ------
+        ValidityError
+            If more than 65536 nodes would be needed.
+        """
+        spectral = [np.sqrt(2 * np.log(2)) / fwhm for _, fwhm in packets]  # rms width of |u|^2
+        lines = [*widths, *spectral]
+        scale = float(np.sqrt(min(lines) * max(lines)))
+        needed = 16 * np.sqrt(max(lines) / min(lines))
+        for (offset, _), width in zip(packets, spectral, strict=True):
+            # a spacing of 0.7 rms widths leaves exp(-2 (pi/0.7)^2) of a Gaussian unseen
+            needed = max(needed, np.pi * (scale**2 + offset**2) / (scale * 0.7 * width))
+        points = 2 ** int(np.ceil(np.log2(max(512.0, needed))))
+        if points > 65536:
+            raise ValidityError(
+                f"photons and lines from {min(lines):.3g} to {max(lines):.3g} rad/s wide cannot be "
+                "resolved together; shorten the photon or bring its offset closer to the line"
+            )
+        return cls.around(scale, points)
 
 
 @dataclass(frozen=True)
@@ -130,8 +166,22 @@ class Wave:
     @cached_property
     def arrival(self) -> float:
         """Mean arrival time of the wave packet, travel delays left out [s]."""
-        delay = np.gradient(np.unwrap(np.angle(self.amplitude)), self.grid.omega)
-        return float(np.sum(self.share * delay)) / self.norm
+        # the nodes are equidistant in theta = arctan(omega/s), where a Fourier derivative is exact
+        points = len(self.grid.omega)
+        order = np.fft.fftfreq(points, 1 / points)
+        slope = np.fft.ifft(2j * order * np.fft.fft(self.amplitude))
+        per_omega = slope / (2 * points * self.grid.weight)
+        moment = np.sum(self.grid.weight * np.imag(np.conj(self.amplitude) * per_omega))
+        return float(moment) / self.norm
+
+    def packet(self, gate: float) -> Amplitude:
+        """Amplitude in time at the quadrature nodes of a gate centred on the arrival [s^-1/2]."""
+        keep = self.share > 1e-16 * np.max(self.share)
+        time = self.arrival + 0.5 * gate * _NODES
+        kernel = np.exp(-1j * np.outer(time, self.grid.omega[keep]))
+        # einsum, not a BLAS product: this small sum must not wake a thread pool
+        packet = np.einsum("tk,k->t", kernel, (self.grid.weight * self.amplitude)[keep])
+        return np.asarray(packet)
 
     def gate_share(self, gate: float) -> float:
         r"""Share of the wave packet inside a gate centred on its mean arrival.
@@ -149,12 +199,7 @@ class Wave:
             Share [1], by 64-point Fejér quadrature of the Fourier transform.
         """
         checks.number("Wave.gate_share: gate", gate, "s", above=0.0)
-        keep = self.share > 1e-16 * np.max(self.share)
-        time = self.arrival + 0.5 * gate * _NODES
-        kernel = np.exp(-1j * np.outer(time, self.grid.omega[keep]))
-        # einsum, not a BLAS product: this small sum must not wake a thread pool
-        packet = np.einsum("tk,k->t", kernel, (self.grid.weight * self.amplitude)[keep])
-        inside = 0.5 * gate * float(np.sum(_WEIGHTS * np.abs(packet) ** 2))
+        inside = 0.5 * gate * float(np.sum(_WEIGHTS * np.abs(self.packet(gate)) ** 2))
         return min(1.0, inside / self.norm)
 
 
@@ -188,6 +233,8 @@ class Photon:
         Pump light that travels along [photons/s at this plane].
     pump_offset : float
         Angular frequency of the pump from the carrier [rad/s].
+    gate : float, optional
+        Length of the detection gate that has cut it [s].
     """
 
     wave: Wave
@@ -200,6 +247,7 @@ class Photon:
     transmittance: Real = 1.0
     pump_flux: Real = 0.0
     pump_offset: float = 0.0
+    gate: float | None = None
 
     def __post_init__(self) -> None:
         checks.probability("Photon.bright", self.bright)
@@ -247,7 +295,8 @@ class Photon:
         The noise rate stays.
         """
         kept = np.sqrt(self.wave.gate_share(gate))
-        return replace(self, wave=replace(self.wave, amplitude=self.wave.amplitude * kept))
+        wave = replace(self.wave, amplitude=self.wave.amplitude * kept)
+        return replace(self, wave=wave, gate=gate)
 
 
 def gaussian_amplitude(omega: Spectrum, fwhm: float) -> Amplitude:
@@ -276,16 +325,32 @@ def gaussian_amplitude(omega: Spectrum, fwhm: float) -> Amplitude:
 def overlap(first: Photon, second: Photon) -> float:
     r"""Amplitude overlap of two photons whose mean arrivals are aligned [1].
 
-    .. math:: M = |\langle u|v\rangle|
+    .. math:: M = \Big|\int_\mathrm{gate} u^* v\,dt\Big| \Big/
+              \sqrt{\int_\mathrm{gate}|u|^2dt\int_\mathrm{gate}|v|^2dt}
+
+    Over all times if no gate has cut the photons.
 
     Raises
     ------
     ParameterError
-        If the photons live on different frequency grids.
+        If the photons live on different frequency grids or were cut by different gates.
+    ValidityError
+        If their carriers differ: such photons never interfere.
     """
     one, two = first.wave, second.wave
-    if not np.array_equal(one.grid.omega, two.grid.omega):
-        raise ParameterError("overlap: the two photons must share one SpectralGrid")
-    shift = np.exp(1j * one.grid.omega * (one.arrival - two.arrival))
-    product = one.grid.weight * np.conj(one.amplitude) * two.amplitude * shift
-    return min(1.0, float(np.abs(np.sum(product)) / np.sqrt(one.norm * two.norm)))
+    if not np.array_equal(one.grid.omega, two.grid.omega) or first.gate != second.gate:
+        raise ParameterError("overlap: the two photons must share one SpectralGrid and one gate")
+    apart = abs(first.carrier - second.carrier) / (2 * np.pi)
+    if apart > SAME_CARRIER_HZ:
+        raise ValidityError(
+            f"the carriers of the two arms are {apart:.4g} Hz apart: their photons do not "
+            "interfere; "
+            "tune both transducers to one optical frequency (wavelength and detunings)"
+        )
+    if first.gate is None:
+        shift = np.exp(1j * one.grid.omega * (one.arrival - two.arrival))
+        product = one.grid.weight * np.conj(one.amplitude) * two.amplitude * shift
+        return min(1.0, float(np.abs(np.sum(product)) / np.sqrt(one.norm * two.norm)))
+    u, v = one.packet(first.gate), two.packet(first.gate)
+    norms = np.sum(_WEIGHTS * np.abs(u) ** 2) * np.sum(_WEIGHTS * np.abs(v) ** 2)
+    return min(1.0, float(np.abs(np.sum(_WEIGHTS * np.conj(u) * v)) / np.sqrt(norms)))

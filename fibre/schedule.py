@@ -28,7 +28,7 @@ class Schedule:
     pump_duty : float
         Largest share of the time the pump may be on [1], in (0, 1].
     repetition_rate : float
-        Largest rate of attempts [1/s], > 0; infinite if nothing else limits it.
+        Largest mean rate of pump pulses, one per round [1/s], > 0; infinite if nothing limits it.
     lock_duty : float
         Share of the time that phase and frequency locks leave to the link [1], in (0, 1].
     hold : float
@@ -62,7 +62,7 @@ class Schedule:
 
         Photon and flip, and no shorter than the detectors' dead time.
         """
-        return max(gate + self.flip, dead_time)
+        return gate + max(self.flip, dead_time)
 
     def attempt_period(
         self, rounds: int, gate: float, dead_time: float, travel: Real, message: Real
@@ -73,7 +73,7 @@ class Schedule:
 
         .. math:: T = \max(t_\mathrm{reset} + t_\mathrm{emit} + t_\mathrm{travel}
                   + t_\mathrm{back} + t_\mathrm{feedback},
-                  \; R t_\mathrm{pump}/d_\mathrm{pump}, \; 1/f_\mathrm{rep})
+                  \; R t_\mathrm{pump}/d_\mathrm{pump}, \; R/f_\mathrm{rep})
 
         Parameters
         ----------
@@ -94,8 +94,8 @@ class Schedule:
             Period [s].
         """
         serial = self.reset + self.emission(rounds, gate, dead_time) + travel + message
-        cooling = rounds * self.pump_on / self.pump_duty
-        return np.maximum(serial + self.feedback, max(cooling, 1 / self.repetition_rate))
+        cooling = rounds * max(self.pump_on / self.pump_duty, 1 / self.repetition_rate)
+        return np.maximum(serial + self.feedback, cooling)
 
     def availability(self, switch_time: float) -> float:
         """Share of the time in which attempts can be made [1].

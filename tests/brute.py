@@ -1,6 +1,6 @@
 """Brute force in Fock space: a slow, independent way to everything a herald computes in closed form."""
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,12 @@ from scipy.linalg import expm
 Operator = NDArray[np.complex128]
 
 
-@lru_cache(maxsize=None)
+@cache
 def destroy(levels: int) -> Operator:
     return np.diag(np.sqrt(np.arange(1, levels)), 1).astype(complex)
 
 
-@lru_cache(maxsize=None)
+@cache
 def mixer(levels: int, theta: float, larger: int = 0) -> Operator:
     """exp(theta (a^dag b - a b^dag)) on two modes: a -> cos a + sin b, built in a larger space and cut."""
     top = larger or levels
@@ -55,13 +55,14 @@ def herald_elements(
     Returns
     -------
     dict
-        ``plus`` and ``minus``: matrices E[n', n] over photon numbers 00, 01, 10, 11 such that the spin state after
-        that click is E * rho element by element. Photon A is in temporal mode 1, photon B in M 1 + sqrt(1-M^2) 2;
-        white noise fills both modes.
+        ``plus`` and ``minus``: matrices E[n', n] over photon numbers 00, 01, 10, 11 such that the
+        spin state after that click is E * rho element by element. Photon A is in temporal mode 1,
+        photon B in M 1 + sqrt(1-M^2) 2; white noise fills both modes.
     """
     d = levels
     out = {name: np.zeros((4, 4), dtype=complex) for name in ("plus", "minus")}
-    # arm B's photon: turn its temporal mode 1 into M 1 + sqrt(1 - M^2) 2 before the loss (white noise is invariant)
+    # arm B's photon: turn its temporal mode 1 into M 1 + sqrt(1 - M^2) 2 before the loss (white
+    # noise is invariant)
     basis = [np.eye(d)[0], np.eye(d)[1]]
     turn = mixer(d, float(np.arccos(overlap)))
 
@@ -71,7 +72,8 @@ def herald_elements(
         return np.kron(one, two)
 
     def arm_b(n: int, m: int) -> Operator:
-        # loss and rotation of two modes with equal thermal baths commute: lose first in the photon's own mode
+        # loss and rotation of two modes with equal thermal baths commute: lose first in the
+        # photon's own mode
         one = thermal_loss(np.outer(basis[n], basis[m]), tau[1], noise[1])[:d, :d]
         two = np.diag(thermal_weights(noise[1], d))
         return turn @ np.kron(one, two) @ turn.conj().T

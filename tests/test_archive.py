@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -14,18 +16,18 @@ from transducer import archive, load_scenario, simulate
 
 
 @pytest.fixture(scope="module")
-def report():  # noqa: ANN201
+def report():
     return simulate(load_scenario("metro"), "scattering")
 
 
 @pytest.fixture(scope="module")
-def path(report, tmp_path_factory) -> Path:  # noqa: ANN001
+def path(report, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("archive") / "metro.h5"
-    archive.place(target, lambda p: archive.write_link(report, p), overwrite=False)
+    archive.place({target: archive.link_bytes(report)})
     return target
 
 
-def test_it_opens_in_xarray_with_units_and_schema(path: Path, report) -> None:  # noqa: ANN001
+def test_it_opens_in_xarray_with_units_and_schema(path: Path, report) -> None:
     with xarray.open_dataset(path, engine="h5netcdf") as found:
         assert found.attrs["schema"] == "transducer-toolkit/sweep"
         assert found.attrs["schema_version"] == 1
@@ -65,7 +67,7 @@ def test_it_opens_in_plain_h5py_and_its_inputs_match_their_hashes(path: Path) ->
         assert file["fidelity"].fletcher32
 
 
-def test_the_archived_scenario_gives_the_same_figures_again(path: Path, report) -> None:  # noqa: ANN001
+def test_the_archived_scenario_gives_the_same_figures_again(path: Path, report) -> None:
     from transducer.chain import evaluate
     from transducer.scenario import build_scenario
 
@@ -77,40 +79,65 @@ def test_the_archived_scenario_gives_the_same_figures_again(path: Path, report) 
     )
 
 
-def test_a_failing_writer_leaves_nothing_behind(tmp_path: Path) -> None:
-    def half(p: Path) -> None:
-        p.write_bytes(b"half")
+def test_it_opens_in_the_netcdf_c_library(path: Path, report) -> None:
+    netCDF4 = pytest.importorskip("netCDF4")
+    with netCDF4.Dataset(path) as file:
+        assert file.schema == "transducer-toolkit/sweep"
+        assert float(file["fidelity"][0]) == float(report.best.figures.fidelity)
+        assert file["detail/efficiency"].units == "1"
+
+
+def test_a_disk_that_fills_up_leaves_neither_file_behind(tmp_path: Path) -> None:
+    """The second file does not fit: the first must not stay, nor any temporary one."""
+    import resource
+
+    code = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "from pathlib import Path\n"
+        "from transducer import archive\n"
+        "try:\n"
+        "    archive.place({Path('a.h5'): b'x' * 10_000, Path('a.png'): b'y' * 90_000})\n"
+        "except ValueError as error:\n"
+        "    print('SAID', error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "SAID a.png: cannot be written: File too large" in done.stdout, done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 50_000
+
+
+def test_an_exception_while_writing_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(handle: int) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("os.fsync", broken)
     with pytest.raises(KeyboardInterrupt):
-        archive.place(tmp_path / "a.h5", half, overwrite=False)
+        archive.place({tmp_path / "a.h5": b"half"})
     assert list(tmp_path.iterdir()) == []
+    assert not archive.IN_FLIGHT
 
 
-def test_a_disk_that_is_full_is_one_sentence_and_nothing_stays(tmp_path: Path) -> None:
-    def full(p: Path) -> None:
-        p.write_bytes(b"some")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(DataError, match=r"a\.h5: cannot be written: No space left on device"):
-        archive.place(tmp_path / "a.h5", full, overwrite=False)
-    assert list(tmp_path.iterdir()) == []
+def test_a_file_that_appeared_meanwhile_is_kept_and_its_partner_withdrawn(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"theirs")
+    with pytest.raises(DataError, match=r"a\.png: appeared meanwhile"):
+        archive.place({tmp_path / "a.h5": b"mine", tmp_path / "a.png": b"mine"})
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a.png": b"theirs"}
 
 
-def test_a_file_that_appeared_meanwhile_is_kept(tmp_path: Path) -> None:
-    target = tmp_path / "a.h5"
-
-    def race(p: Path) -> None:
-        p.write_bytes(b"mine")
-        target.write_bytes(b"theirs")
-
-    with pytest.raises(DataError, match="appeared meanwhile"):
-        archive.place(target, race, overwrite=False)
-    assert target.read_bytes() == b"theirs"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.h5"]
+def test_overwriting_replaces_both(tmp_path: Path) -> None:
+    targets = [tmp_path / "a.h5", tmp_path / "a.png"]
+    archive.place(dict.fromkeys(targets, b"one"))
+    archive.place(dict.fromkeys(targets, b"two"), overwrite=True)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a.h5": b"two", "a.png": b"two"}
 
 
-def test_the_picture_has_three_panels_with_words(report, tmp_path: Path) -> None:  # noqa: ANN001
+def test_the_picture_has_three_panels_with_words(report, tmp_path: Path) -> None:
     from transducer import plots
 
     figure = plots.link_figure(report)

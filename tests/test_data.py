@@ -141,7 +141,7 @@ def test_the_command_says_so_when_the_namesake_is_found_first(tmp_path: Path) ->
         ({"coupling.g0_hz": "strong"}, ["coupling.g0_hz", "'strong'", "number"]),
         (
             {"microwave.kappa_int_hz": -1.0},
-            ["microwave.kappa_int_hz", "-1.0", "greater than or equal to 0"],
+            ["microwave.kappa_int_hz", "-1.0", ">= 0"],
         ),
         ({"coupling.g0_hz": True}, ["coupling.g0_hz", "number"]),
         (

@@ -23,7 +23,7 @@ def claims() -> list:
 
 
 @pytest.mark.parametrize("claim", claims(), ids=lambda c: f"{c.operating_point}-{c.figure}")
-def test_sahu2022_claims_come_back(claim) -> None:  # noqa: ANN001
+def test_sahu2022_claims_come_back(claim) -> None:
     efficiency, noise = figures_at(claim.operating_point)
     found = efficiency if claim.figure == "efficiency" else noise
     if (

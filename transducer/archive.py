@@ -4,12 +4,13 @@ One HDF5 file, moved into place whole, never over another one.
 """
 
 import hashlib
+import io
 import json
 import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from transducer.chain import LinkReport, frequencies_hz, verdict
 from transducer.contract import versions
 
 if TYPE_CHECKING:
+    import h5py
     import xarray
 
 SCHEMA = "transducer-toolkit/sweep"
@@ -32,67 +34,105 @@ OK = 0
 """Status code of a point that was computed."""
 
 
+IN_FLIGHT: set[Path] = set()
+"""Temporary files that exist right now; whoever ends the process at once removes them."""
+
+
 def require_free(path: Path, overwrite: bool) -> None:
-    """Refuse to write over a file.
+    """Refuse a place where no file can or may be written.
 
     Raises
     ------
     DataError
-        If it exists and `overwrite` is not set, or is no place for a file.
+        If something stands there and `overwrite` is not set, or it is no place for a file.
     """
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; give the name of a file that ends in .h5")
-    if path.exists() and not overwrite:
-        raise DataError(
-            f"{path}: exists already and is kept; choose another name or add --overwrite"
-        )
+    try:
+        if path.is_dir():
+            raise DataError(f"{path}: is a folder; give the name of a file")
+        if (path.exists() or path.is_symlink()) and not overwrite:
+            raise DataError(
+                f"{path}: exists already and is kept; choose another name or add --overwrite"
+            )
+        for folder in path.parents:
+            if folder.exists():
+                if not folder.is_dir():
+                    raise DataError(
+                        f"{path}: {folder} is a file, not a folder; choose another name"
+                    )
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise DataError(f"{path}: {folder} may not be written to; choose another name")
+                break
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
 
 
-def place(path: Path, write: Callable[[Path], None], overwrite: bool) -> None:
-    """Write a file under a temporary name beside its place, flush it, and move it there whole.
+def _unwritable(path: Path, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return DataError(f"{path}: cannot be written: {reason}; free space or choose another place")
+
+
+def place(files: Mapping[Path, bytes], overwrite: bool = False) -> None:
+    """Put files into place, all of them or none.
+
+    Each is written under a temporary name beside its place and flushed; only when all are on the
+    disk are they moved.
 
     Parameters
     ----------
-    path : Path
-        Where it belongs; its folder is made if need be.
-    write : callable
-        Writes the file it is given the path of.
+    files : mapping of Path to bytes
+        Where they belong and what is in them; folders are made if need be.
     overwrite : bool
-        Whether a file that stands there may be replaced; otherwise it is kept, even one that
+        Whether files that stand there may be replaced; otherwise they are kept, even those that
         appeared meanwhile.
 
     Raises
     ------
     DataError
-        If the place is taken or cannot be written; nothing is left behind.
+        If a place is taken or cannot be written; nothing is left behind.
     """
+    waiting: dict[Path, Path] = {}
+    placed: list[Path] = []
+    path = next(iter(files))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written: {error.strerror}; choose another --out"
-        ) from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb") as done:
-            os.fsync(done.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        if overwrite:
-            os.replace(temporary, path)
-        else:
-            os.link(temporary, path)
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            waiting[path] = _written(path, content)
+        for path, temporary in waiting.items():
+            if overwrite:
+                os.replace(temporary, path)
+            else:
+                os.link(temporary, path)
+                placed.append(path)
     except FileExistsError:
+        for done in placed:
+            done.unlink(missing_ok=True)
         raise DataError(f"{path}: appeared meanwhile and is kept; choose another name") from None
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written: {error.strerror or error}; free space or choose another "
-            "--out"
-        ) from None
+    except (OSError, ValueError) as error:
+        for done in placed:
+            done.unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
     finally:
+        for temporary in waiting.values():
+            temporary.unlink(missing_ok=True)
+            IN_FLIGHT.discard(temporary)
+
+
+def _written(path: Path, content: bytes) -> Path:
+    """Write a temporary file beside `path` and flush it to the disk."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    IN_FLIGHT.add(temporary)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        IN_FLIGHT.discard(temporary)
+        raise
+    return temporary
 
 
 def _umask() -> int:
@@ -282,39 +322,44 @@ def frequencies_hz_scalar(omega: float) -> float:
     return omega / (2 * np.pi)
 
 
-def write_link(report: LinkReport, path: Path) -> None:
-    """Write a link's archive to `path` (which `place` hands over).
+def link_bytes(report: LinkReport) -> bytes:
+    """Make the archive of a link, in memory: libhdf5 never sees a disk that may be full.
 
     Root group: figures on their axes. Group ``detail``: spectra and budget. Group ``inputs``: the
     scenario as used, every device and part file with its SHA-256, and every number with address and
     status; text as checksummed bytes.
     """
+    import h5netcdf
     import h5py
+    from xarray.backends import H5NetCDFStore
 
-    checked = {"fletcher32": True}
-    for dataset, mode, group in (
-        (dataset_of(report), "w", None),
-        (detail_of(report), "a", "detail"),
-    ):
-        numeric = [n for n, v in dataset.data_vars.items() if v.dtype.kind in "fi"]
-        dataset.to_netcdf(
-            path, mode=mode, group=group, engine="h5netcdf", encoding={n: checked for n in numeric}
-        )
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        for dataset, group in ((dataset_of(report), None), (detail_of(report), "detail")):
+            checked = {n: {"fletcher32": True} for n, v in dataset.items() if v.dtype.kind in "fi"}
+            with h5netcdf.File(file, "a") as netcdf:
+                store = H5NetCDFStore(netcdf, group=group, mode="a", autoclose=False)
+                dataset.dump_to_store(store, encoding=checked)
+                store.sync()
+        _add_inputs(file, report)
+    return memory.getvalue()
+
+
+def _add_inputs(file: "h5py.File", report: LinkReport) -> None:
     scenario = report.scenario
     texts = {"scenario.json": json.dumps(scenario.raw, sort_keys=True)}
     texts |= {f"{name}.toml": text for name, text in scenario.files.items()}
     texts["inputs.json"] = json.dumps(
         [{"file": e.file, "key": e.key, **e.number.model_dump()} for e in scenario.inputs]
     )
-    with h5py.File(path, "a") as file:
-        inputs = file.create_group("inputs")
-        for name, text in texts.items():
-            encoded = text.encode("utf-8")
-            stored = inputs.create_dataset(
-                name.replace("/", "."),
-                data=np.frombuffer(encoded, dtype=np.uint8),
-                chunks=(max(1, len(encoded)),),
-                fletcher32=True,
-            )
-            stored.attrs["sha256"] = hashlib.sha256(encoded).hexdigest()
-            stored.attrs["encoding"] = "utf-8"
+    inputs = file.create_group("inputs")
+    for name, text in texts.items():
+        encoded = text.encode("utf-8")
+        stored = inputs.create_dataset(
+            name.replace("/", "."),
+            data=np.frombuffer(encoded, dtype=np.uint8),
+            chunks=(max(1, len(encoded)),),
+            fletcher32=True,
+        )
+        stored.attrs["sha256"] = hashlib.sha256(encoded).hexdigest()
+        stored.attrs["encoding"] = "utf-8"

@@ -23,10 +23,9 @@ from fibre.link import (
     LinkFigures,
     Row,
     budget,
-    delivered_fidelity,
     evaluate_link,
+    fidelity_without,
     figures,
-    without,
 )
 from fibre.photon import SpectralGrid
 from transducer.conversion import Conversion
@@ -163,13 +162,14 @@ class LinkReport:
         return self.outcomes[0]
 
 
-def grid_for(scenario: Scenario, points: int = 512) -> SpectralGrid:
+def grid_for(scenario: Scenario) -> SpectralGrid:
     """Frequencies that resolve every line of both arms: photons, devices and filters."""
     widths = []
     for arm in scenario.arms:
-        widths += [arm.device.scale, 4 * np.log(2) / arm.emitter.photon_fwhm]
+        widths.append(arm.device.scale)
         widths += [e.bandwidth for e in arm.elements if isinstance(e, FabryPerot)]
-    return SpectralGrid.around(float(np.sqrt(min(widths) * max(widths))), points)
+    packets = [(arm.emitter.offset, arm.emitter.photon_fwhm) for arm in scenario.arms]
+    return SpectralGrid.resolving(widths, packets)
 
 
 def convert(arm: ArmSetup, engine: str, omega: NDArray[np.float64]) -> Conversion:
@@ -313,6 +313,11 @@ def simulate(
         if str(error).startswith(scenario.label):
             raise
         raise type(error)(f"{scenario.label}: {error}") from None
+    except (ArithmeticError, np.linalg.LinAlgError):
+        raise ParameterError(
+            f"{scenario.label}: a number is too large or too small to compute with; look for a "
+            "slip in an exponent or a unit"
+        ) from None
 
 
 def _simulate(
@@ -332,7 +337,7 @@ def _simulate(
         key=lambda o: (float(o.figures.hashing_rate), float(o.figures.fidelity)), reverse=True
     )
     progress("uncertainty of the inputs")
-    band, used = _uncertainty(scenario, outcomes[0])
+    band, used, said = _uncertainty(scenario, outcomes[0])
     return LinkReport(
         scenario,
         main,
@@ -341,7 +346,7 @@ def _simulate(
         tuple(outcomes),
         band,
         used,
-        tuple(_warnings(scenario, conversions)),
+        (*_warnings(scenario, conversions), *said),
     )
 
 
@@ -402,11 +407,9 @@ def _second_opinion(arm: ArmSetup, width: float) -> Referee:
 def _limits(link: Link, scheme: Scheme, fidelity: float) -> tuple[tuple[str, float], ...]:
     gains = []
     for cause in CAUSES:
-        better = float(np.max(delivered_fidelity(without(link, cause), scheme)))
-        gains.append((cause, better - fidelity))
-    if scheme is Scheme.SINGLE_CLICK:
-        better = float(np.max(delivered_fidelity(link, scheme, both_bright=False)))
-        gains.append(("both qubits bright", better - fidelity))
+        better = fidelity_without(link, scheme, cause)
+        if better is not None:
+            gains.append((cause.name, better - fidelity))
     return tuple(sorted(gains, key=lambda item: -item[1]))
 
 
@@ -416,10 +419,10 @@ BANDED = ("herald_probability", "fidelity", "delivered_rate", "hashing_rate")
 
 def _uncertainty(
     scenario: Scenario, best: Outcome
-) -> tuple[dict[str, tuple[float, float]], tuple[Input, ...]]:
-    """One-sigma band.
+) -> tuple[dict[str, tuple[float, float]], tuple[Input, ...], list[str]]:
+    """One-sigma band: each input that states a sigma moved down and up, the changes in quadrature.
 
-    Each input that states a sigma moved down and up alone, the changes added in quadrature.
+    A step that would leave the domain is left out and said.
     """
     used = tuple(entry for entry in scenario.inputs if entry.number.sigmas is not None)
 
@@ -433,26 +436,27 @@ def _uncertainty(
         return out
 
     if not used:
-        return {}, used
+        return {}, used, []
     centre = all_figures(scenario)
     down, up = dict.fromkeys(centre, 0.0), dict.fromkeys(centre, 0.0)
+    said = []
     for entry in used:
         assert entry.number.sigmas is not None
         minus, plus = entry.number.sigmas
         moved = []
         for step in (-minus, plus):
-            change = {(entry.file, entry.key): entry.number.value + step}
             try:
-                moved.append(all_figures(varied(scenario, change)))
-            except (PhysicsError, DataError) as error:
-                raise ValidityError(
-                    f"the uncertainty of {entry.file} '{entry.key}' leads out of the model: {error}"
-                ) from None
+                moved.append(all_figures(varied(scenario, entry, entry.number.value + step)))
+            except (PhysicsError, DataError):
+                said.append(
+                    f"{entry.file} '{entry.key}': one sigma of {step:+.3g} from "
+                    f"{entry.number.value:g} leaves the domain; the band leaves that step out"
+                )
         for name, value in centre.items():
             steps = [m[name] - value for m in moved]
-            down[name] += min(0.0, *steps) ** 2
-            up[name] += max(0.0, *steps) ** 2
-    return {n: (float(np.sqrt(down[n])), float(np.sqrt(up[n]))) for n in centre}, used
+            down[name] += min(0.0, 0.0, *steps) ** 2
+            up[name] += max(0.0, 0.0, *steps) ** 2
+    return {n: (float(np.sqrt(down[n])), float(np.sqrt(up[n]))) for n in centre}, used, said
 
 
 def _warnings(scenario: Scenario, conversions: tuple[ArmConversion, ArmConversion]) -> list[str]:

@@ -3,17 +3,25 @@
 Every mistake is one sentence on standard error, every result is a table or one JSON object.
 """
 
+import contextlib
+import errno
+import io
+import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
 from cavities.data import nearest
 from cavities.errors import DataError, ParameterError, ToolkitError
 from transducer.version import __version__
+
+if TYPE_CHECKING:
+    from transducer.chain import LinkReport
 
 app = typer.Typer(
     name="transducer",
@@ -103,7 +111,7 @@ def link(
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     show(report, console)
     for path in targets:
-        console.print(f"wrote {path}", soft_wrap=True)
+        console.print(f"wrote {path}", soft_wrap=True, markup=False)
 
 
 def _targets(out: Path | None, overwrite: bool, no_files: bool) -> tuple[Path, ...]:
@@ -116,7 +124,7 @@ def _targets(out: Path | None, overwrite: bool, no_files: bool) -> tuple[Path, .
         raise ParameterError(
             f"--out '{out}' and --no-files contradict each other; leave one of them out"
         )
-    if out.suffix != ".h5":
+    if out.suffix != ".h5" or not out.name:
         raise DataError(f"--out '{out}': an archive's name must end in .h5; rename it")
     paths = (out, out.with_suffix(".png"))
     for path in paths:
@@ -125,18 +133,16 @@ def _targets(out: Path | None, overwrite: bool, no_files: bool) -> tuple[Path, .
 
 
 def _write(
-    report: "object", targets: tuple[Path, ...], name: str, overwrite: bool
+    report: "LinkReport", targets: tuple[Path, ...], name: str, overwrite: bool
 ) -> tuple[Path, ...]:
     from transducer import archive, plots
-    from transducer.chain import LinkReport
 
-    assert isinstance(report, LinkReport)
     if not targets:
-        stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+        stem = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name)
         path = archive.fresh_path(Path("results"), stem)
         targets = (path, path.with_suffix(".png"))
-    archive.place(targets[0], lambda path: archive.write_link(report, path), overwrite)
-    archive.place(targets[1], lambda path: plots.save_link_figure(report, path), overwrite)
+    contents = (archive.link_bytes(report), plots.link_png(report))
+    archive.place(dict(zip(targets, contents, strict=True)), overwrite)
     return targets
 
 
@@ -161,32 +167,68 @@ class _Progress:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    """End at once: no exception that a library could swallow, no temporary file left."""
+    archive = sys.modules.get("transducer.archive")
+    for temporary in set(getattr(archive, "IN_FLIGHT", ())):
+        temporary.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        os.write(2, b"\ntransducer: interrupted; no half-written file was left behind\n")
+    os._exit(130)
 
 
 def main() -> None:
     """Run the command line; exit status 2 and one sentence for every mistake of the user's."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _stop)
+    warnings.simplefilter("ignore", RuntimeWarning)  # every figure is checked to be finite instead
     # the base of every complaint about options; where it lives differs between versions of typer
     usage: type[Exception] = next(
         base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
     )
-    signal.signal(signal.SIGTERM, _stop)
     try:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        if sys.stdout is None:
+            raise DataError("standard output is closed; leave it open or send it to a file")
         status = app(standalone_mode=False)
+        sys.stdout.flush()
     except ToolkitError as error:
         _fail(str(error))
     except usage as error:
-        _fail(str(getattr(error, "format_message", error.__str__)()))
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("transducer: interrupted; no half-written file was left behind\n")
-        raise SystemExit(130) from None
+        sentence = str(getattr(error, "format_message", error.__str__)())
+        _fail(sentence.rstrip(".") + "; see 'transducer --help' or 'transducer link --help'")
+    except (ArithmeticError, ValueError) as error:
+        # LinAlgError and pydantic's refusal of infinities are ValueErrors, too
+        if not _is_numerical(error):
+            raise
+        _fail(
+            "a number of this scenario is too large or too small to compute with "
+            f"({type(error).__name__}); look for a slip in an exponent or a unit"
+        )
     except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(141) from None
+        os._exit(141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _fail(f"standard output cannot be written: {error.strerror}; send it elsewhere")
     raise SystemExit(status if isinstance(status, int) else 0)
 
 
-def _fail(sentence: str) -> None:
+def _is_numerical(error: Exception) -> bool:
+    return isinstance(error, ArithmeticError) or type(error).__name__ in (
+        "LinAlgError",
+        "ValidationError",
+    )
+
+
+def _fail(sentence: str) -> NoReturn:
     one_line = " ".join(sentence.split())
-    sys.stderr.write(f"transducer: {one_line}\n")
-    raise SystemExit(2)
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.write(f"transducer: {one_line}\n")
+        sys.stderr.flush()
+    # os._exit: a full or closed standard stream must not turn status 2 into another at shutdown
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stdout.flush()
+    os._exit(2)

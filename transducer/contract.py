@@ -127,8 +127,9 @@ class BoundsOut(_Out):
     direct_ebit_per_attempt: float
     hashing_ebit_per_pair: float
     hashing_ebit_hz: float
-    effective_noise: float
-    noise_threshold: float
+    noise_at_emitter: list[float] = Field(description="quanta in the photon's mode, arms A and B")
+    noise_threshold: float = Field(description="L23, quanta: equal arms, one mode, no dark counts")
+    separability: float = Field(description="entangled below one, phase noise included")
 
 
 class ProtocolOut(_Out):
@@ -315,8 +316,9 @@ def _protocol(outcome: Outcome) -> ProtocolOut:
         direct_ebit_per_attempt=f["direct_bound"],
         hashing_ebit_per_pair=f["hashing"],
         hashing_ebit_hz=f["hashing_rate"],
-        effective_noise=f["effective_noise"],
+        noise_at_emitter=[f["added_noise_a"], f["added_noise_b"]],
         noise_threshold=f["noise_threshold"],
+        separability=f["separability"],
     )
     return ProtocolOut(herald=herald, bounds=bounds)
 

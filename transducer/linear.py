@@ -3,6 +3,7 @@
 Any Gaussian device is a drift matrix, a port matrix and a bath at every port.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,16 +100,16 @@ class LinearDevice:
         """Fastest growth of an amplitude [rad/s], shape (...); negative for a stable device."""
         return np.asarray(np.max(np.linalg.eigvals(self.A).real, axis=-1))
 
-    def require_stable(self, remedy: str) -> None:
+    def require_stable(self, remedy: Callable[[], str]) -> None:
         """Refuse a device with a growing mode.
 
         Raises
         ------
         UnstableError
-            Says by how much it grows, and `remedy`.
+            Says by how much it grows, and what `remedy` returns.
         """
         growth = float(np.max(self.growth_rate))
         if growth >= 0:
             raise UnstableError(
-                f"device is unstable: the fastest mode grows at {growth:.3g} rad/s; {remedy}"
+                f"device is unstable: the fastest mode grows at {growth:.3g} rad/s; {remedy()}"
             )

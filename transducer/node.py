@@ -125,6 +125,13 @@ def emit(
         then.
     """
     u = gaussian_amplitude(grid.omega - emitter.offset, emitter.photon_fwhm)
+    held = float(np.sum(grid.weight * np.abs(u) ** 2))
+    if not abs(held - 1) < 1e-6:
+        raise ValidityError(
+            f"the frequency grid holds {held:.6g} of the photon instead of 1: its duration of "
+            f"{emitter.photon_fwhm:.3g} s or its offset is out of scale with the lines it meets; "
+            "make the grid with SpectralGrid.resolving"
+        )
     kept = qubit_channel(emitter.memory, emitter.idle)
     amplitude = np.sqrt(emitter.efficiency) * conversion.amplitude * u
     return Photon(

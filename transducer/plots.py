@@ -1,7 +1,7 @@
 """Pictures of what was computed: they draw, they never compute."""
 
+import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +33,7 @@ def plot_spectrum(found: Sequence[ArmConversion], ax: "Axes") -> "Axes":
     """Conversion efficiency of both arms against offset from the frame."""
     same = found[0].spectrum is found[1].spectrum
     for arm in found[: 1 if same else 2]:
-        label = f"{arm.device}, {'both arms' if same else 'arm ' + arm.arm}"
+        label = f"{_plain(arm.device)}, {'both arms' if same else 'arm ' + arm.arm}"
         x = frequencies_hz(arm.spectrum) / 1e6
         ax.plot(x, arm.spectrum.efficiency, color=ARM_COLOURS[arm.arm], label=label)
         referee = arm.referee.conversion
@@ -75,7 +75,7 @@ def plot_waterfall(rows: Sequence[Row], ax: "Axes") -> "Axes":
     labels: list[str] = []
     for k, arm in enumerate(arms):
         own = [row for row in rows if row.arm == arm]
-        labels = [row.element for row in own] if len(own) > len(labels) else labels
+        labels = [_plain(row.element) for row in own] if len(own) > len(labels) else labels
         y = np.arange(len(own)) + (k - (len(arms) - 1) / 2) * height
         loss = np.array([float(row.loss_db) for row in own])
         start = np.array([float(row.cumulative_db) for row in own]) - loss
@@ -120,13 +120,21 @@ def link_figure(report: LinkReport) -> "Figure":
     plot_waterfall(report.rows, bottom.subplots())
     best = report.best.figures
     figure.suptitle(
-        f"{report.scenario.name}: {report.best.scheme.value}, {float(best.delivered_rate):.3g} "
+        f"{_plain(report.scenario.name)}: {report.best.scheme.value}, "
+        f"{float(best.delivered_rate):.3g} "
         "pairs/s, "
         f"fidelity {float(best.fidelity):.3f}"
     )
     return figure
 
 
-def save_link_figure(report: LinkReport, path: Path) -> None:
-    """Draw the link's sheet into a PNG file at `path`."""
-    link_figure(report).savefig(path, format="png", dpi=120)
+def link_png(report: LinkReport) -> bytes:
+    """Draw the link's sheet as a PNG picture."""
+    picture = io.BytesIO()
+    link_figure(report).savefig(picture, format="png", dpi=120)
+    return picture.getvalue()
+
+
+def _plain(text: str) -> str:
+    """Keep a user's dollar signs out of mathematics."""
+    return text.replace("$", r"\$")

@@ -18,11 +18,12 @@ from transducer.devices.base import Device
 from transducer.devices.datasheet import Datasheet
 from transducer.devices.electro_optic import ElectroOptic
 
-EXCLUSIVE = (("extraction", "kappa_ext_hz"),)
-"""Two ways to say the external loss.
-
-A file gives one of them, an override of one replaces the other.
-"""
+EXCLUSIVE = (
+    ("extraction", "kappa_ext_hz"),
+    ("waveguide_temperature_k", "waveguide_occupation"),
+    ("cooperativity", "power_w"),
+)
+"""Two ways to say one thing: a file gives one, an override of one replaces the other."""
 
 
 class Source(Strict):
@@ -246,14 +247,14 @@ def load_device(
     --------
     >>> sahu = load_device("sahu2022", "low_noise")
     >>> data.count_by_status(sahu.inputs)
-    {'secondary': 8, 'recalled': 2, 'guess': 1, 'identity': 7}
+    {'secondary': 8, 'recalled': 2, 'guess': 1, 'identity': 5}
     """
     label = name if name.endswith(".toml") else f"data/devices/{name}.toml"
     model = data.read_toml(data.find("devices", name, beside), label).get("model")
-    if model not in _MODELS:
+    if not isinstance(model, str) or model not in _MODELS:
         hint = data.nearest(str(model), _MODELS)
         raise DataError(f"{label}: 'model' = {model!r} is not a kind of device; {hint}")
-    file = data.load("devices", name, _MODELS[str(model)], override, EXCLUSIVE, beside)
+    file = data.load("devices", name, _MODELS[model], override, EXCLUSIVE, beside)
     if isinstance(file, DatasheetFile):
         return _datasheet(file, operating_point, label)
     return _electro_optic(file, operating_point, label)

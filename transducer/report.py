@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cavities.constants import ordinary
@@ -22,14 +23,14 @@ def show(report: LinkReport, console: Console) -> None:
         Where to print.
     """
     scenario = report.scenario
-    console.print(f"\n[bold]{scenario.name}[/bold]  {scenario.title}")
+    console.print(f"\n[bold]{escape(scenario.name)}[/bold]  {escape(scenario.title)}")
     same = report.conversions[0].at_signal is report.conversions[1].at_signal
     for found in report.conversions[: 1 if same else 2]:
         arms = "both arms" if same else f"arm {found.arm}"
         console.print(_device_table(found, arms))
         console.print(f"[dim]{found.reference_plane}; normally ordered quanta[/dim]")
         if found.referee.note:
-            console.print(f"[dim]referee: {found.referee.note}[/dim]")
+            console.print(f"[dim]referee: {escape(found.referee.note)}[/dim]")
     console.print(_noise_table(report))
     console.print(_budget_table(report))
     console.print(_herald_table(report))
@@ -38,8 +39,8 @@ def show(report: LinkReport, console: Console) -> None:
     console.print(f"Rests on {len(scenario.inputs)} inputs: {listed}.")
     _show_band(report, console)
     for warning in report.warnings:
-        console.print(f"[yellow]note[/yellow] {warning}")
-    console.print(f"\n[bold]{verdict(report)}[/bold]\n")
+        console.print(f"[yellow]note[/yellow] {escape(warning)}")
+    console.print(f"\n[bold]{escape(verdict(report))}[/bold]\n")
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -51,7 +52,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def _device_table(found: ArmConversion, arms: str) -> Table:
     signal, referee = found.at_signal, found.referee
-    table = _table(f"Transducer {found.device}, {arms}", "figure", signal.engine)
+    table = _table(f"Transducer {escape(found.device)}, {arms}", "figure", signal.engine)
     theirs = referee.conversion
     efficiency = [f"{signal.efficiency[0]:.8f}"]
     noise = [f"{signal.added_noise[0]:.8f}"]
@@ -111,7 +112,7 @@ def _budget_table(report: LinkReport) -> Table:
     )
     for arms, row in _folded(report):
         table.add_row(
-            row.element,
+            escape(row.element),
             arms,
             f"{float(row.loss_db):.2f}",
             f"{float(row.loss_db_max):.2f}",
@@ -150,8 +151,10 @@ _LINES = (
     ("ebits per attempt: direct line (reference)", "direct_bound", "{:.4g}", 1.0),
     ("noise modes per gate", "noise_modes", "{:.3g}", 1.0),
     ("dark and pump counts per gate", "dark_probability", "{:.3g}", 1.0),
-    ("effective noise at the emitter [quanta]", "effective_noise", "{:.4g}", 1.0),
-    ("   entanglement needs it below", "noise_threshold", "{:.4g}", 1.0),
+    ("noise at the emitter, arm A [quanta]", "added_noise_a", "{:.4g}", 1.0),
+    ("noise at the emitter, arm B [quanta]", "added_noise_b", "{:.4g}", 1.0),
+    ("   L23 limit: equal arms, one mode, no dark", "noise_threshold", "{:.4g}", 1.0),
+    ("separability (< 1: entangled at emission)", "separability", "{:.4g}", 1.0),
 )
 
 

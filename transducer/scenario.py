@@ -3,13 +3,13 @@
 Units in the key names, every mistake answered with a sentence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cavities import data
 from cavities.constants import angular
@@ -56,6 +56,10 @@ class PumpTable(Strict):
     def _one_power(self) -> "PumpTable":
         if self.power_w is not None and self.cooperativity is not None:
             raise ValueError("give 'power_w' or 'cooperativity', not both")
+        if self.power_w is None and (self.plane != "coupler" or self.insertion != 1.0):
+            raise ValueError("'plane' and 'insertion' belong to 'power_w'; give the power")
+        if self.plane == "coupler" and self.insertion != 1.0:
+            raise ValueError("'insertion' needs plane = \"fibre\"")
         return self
 
 
@@ -96,6 +100,13 @@ class ArmTable(Strict):
     path: list[PathEntry]
 
 
+class StationOverride(Strict):
+    """``[station.override]``: keys of the detector's and the splitter's files."""
+
+    detector: dict[str, object] = Field(default_factory=dict)
+    splitter: dict[str, object] = Field(default_factory=dict)
+
+
 class StationTable(Strict):
     """``[station]``: the midpoint."""
 
@@ -105,7 +116,7 @@ class StationTable(Strict):
     phase_rms_rad: AssumedSize
     phase_change_rms_rad: AssumedSize
     distinguishability: AssumedShare
-    override: dict[str, object] = Field(default_factory=dict)
+    override: StationOverride = StationOverride()
 
 
 class ScheduleTable(Strict):
@@ -119,12 +130,18 @@ class ScheduleTable(Strict):
     repetition_rate_hz: AssumedPositive | None = None
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it must hold printable characters only")
+    return text
+
+
 class ScenarioFile(Strict):
     """A whole scenario, arms already laid out."""
 
-    schema_version: Literal[1]
-    name: Annotated[str, Field(min_length=1, max_length=80)]
-    title: str = ""
+    schema_version: Annotated[int, Field(ge=1, le=1)]
+    name: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_printable)]
+    title: Annotated[str, Field(max_length=200), AfterValidator(_printable)] = ""
     schemes: Annotated[list[Literal["single-click", "two-click"]], Field(min_length=1)]
     arm_a: ArmTable
     arm_b: ArmTable
@@ -225,25 +242,53 @@ def load_scenario(name: str | Path) -> Scenario:
     'sahu2022'
     """
     text = str(name)
-    if text.endswith(".toml") or isinstance(name, Path):
+    if text.lower().endswith(".toml") or isinstance(name, Path) or _is_file(text):
         path, label = Path(name), text
     else:
         path, label = data.find("scenarios", text), f"data/scenarios/{text}.toml"
-    raw = _laid_out(data.read_toml(path, label), label)
-    return build_scenario(raw, label, path.parent)
+    written = data.read_toml(path, label)
+    try:
+        return build_scenario(_laid_out(written, label), label, path.parent)
+    except DataError as error:
+        if "arm_a" in written or "arm_b" in written:
+            raise
+        raise DataError(str(error).replace("'arm_a.", "'arm.")) from None
+    except RecursionError:
+        raise DataError(f"{label}: is nested too deeply to be read; flatten it") from None
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _laid_out(raw: Mapping[str, object], label: str) -> dict[str, object]:
-    """Lay ``[arm_a]`` and ``[arm_b]`` over the common ``[arm]``."""
-    common = raw.get("arm", {})
+    """Lay ``[arm_a]`` and ``[arm_b]`` over the common ``[arm]``.
+
+    An arm that names its own device, or its own pump power, takes nothing of that over.
+    """
+    for name in ("arm", "arm_a", "arm_b"):
+        table = raw.get(name, {})
+        if not isinstance(table, Mapping):
+            raise DataError(f"{label}: '{name}' = {table!r} must be a table; write it as [{name}]")
+    common = data.merged(raw.get("arm", {}), {})  # type: ignore[arg-type]
     out = {key: value for key, value in raw.items() if key != "arm"}
     for side in ("arm_a", "arm_b"):
-        own = raw.get(side, {})
-        if not isinstance(common, Mapping) or not isinstance(own, Mapping):
-            raise DataError(
-                f"{label}: 'arm', 'arm_a' and 'arm_b' must be tables; write them as [arm]"
-            )
-        out[side] = data.merged(common, own)
+        own = data.merged(raw.get(side, {}), {})  # type: ignore[arg-type]
+        base = dict(common)
+        transducer, mine = base.get("transducer"), own.get("transducer")
+        if isinstance(transducer, Mapping) and isinstance(mine, Mapping):
+            pump = mine.get("pump")
+            if "device" in mine:
+                base["transducer"] = {}
+            elif isinstance(pump, Mapping) and {"power_w", "cooperativity"} & set(pump):
+                kept = dict(transducer.get("pump") or {})
+                for key in ("power_w", "cooperativity", "plane", "insertion"):
+                    kept.pop(key, None)
+                base["transducer"] = {**transducer, "pump": kept}
+        out[side] = data.merged(base, own)
     return out
 
 
@@ -251,7 +296,7 @@ def build_scenario(
     raw: Mapping[str, object],
     label: str,
     folder: Path,
-    replaced: Mapping[tuple[str, str], float] | None = None,
+    replaced: tuple[Input, float] | None = None,
 ) -> Scenario:
     """Check a laid-out scenario and turn it into records.
 
@@ -263,21 +308,24 @@ def build_scenario(
         What to call the file in errors.
     folder : Path
         Folder that user's device and part files are relative to.
-    replaced : mapping, optional
-        (file, key) of an input to another value for it: how uncertainties are carried through.
+    replaced : tuple of Input and float, optional
+        An input and another value for it: how uncertainties are carried through.
     """
     file = data.validate(ScenarioFile, raw, label)
-    build = _Builder(label, folder, replaced or {})
+    build = _Builder(label, folder, replaced)
     try:
         arms = (build.arm("A", file.arm_a), build.arm("B", file.arm_b))
         station = build.station(file.station, arms[0].device.carrier)
         schedule = build.schedule(file.schedule, arms)
-    except DataError:
-        raise
-    except PhysicsError as error:
+    except (DataError, PhysicsError) as error:
         raise type(error)(f"{label}: {error}") from None
+    except ArithmeticError:
+        raise DataError(
+            f"{label}: a number is too large or too small to compute with; look for a slip in an "
+            "exponent or a unit"
+        ) from None
     schemes = tuple(dict.fromkeys(Scheme(name) for name in file.schemes))
-    inputs = tuple(build.inputs.values())
+    inputs = tuple(build.inputs)
     return Scenario(
         file.name,
         file.title,
@@ -296,34 +344,42 @@ def build_scenario(
 class _Builder:
     """Turns checked tables into records and keeps a list of every number that was used."""
 
-    def __init__(self, label: str, folder: Path, replaced: Mapping[tuple[str, str], float]) -> None:
+    def __init__(self, label: str, folder: Path, replaced: tuple[Input, float] | None) -> None:
         self.label, self.folder, self.replaced = label, folder, replaced
-        self.inputs: dict[tuple[str, str], Input] = {}
+        self.inputs: list[Input] = []
         self.files: dict[str, str] = {}
         self.pulse_rates: list[float] = []
         self.flip = 0.0
 
-    def _note(self, entries: list[Input] | tuple[Input, ...]) -> None:
-        for entry in entries:
-            self.inputs[entry.file, entry.key] = entry
+    def _note(self, entries: Sequence[Input]) -> None:
+        """Count a number once; the same key with another value or status is another number."""
+        self.inputs += [entry for entry in entries if entry not in self.inputs]
 
-    def _override(self, own: Mapping[str, object], file: str) -> dict[str, object]:
-        over = dict(data.flattened(own))
-        for (where, key), value in self.replaced.items():
-            if where == file:
-                over[key] = {"value": value, "where": "varied by its sigma", "status": "derived"}
-        return over
-
-    def _assumed(self, number: Number, key: str) -> float:
+    def _value(self, number: Number, key: str) -> float:
         """Note a number of the scenario that is a claim about the world, not a choice."""
-        self._note([Input("scenario", key, number)])
-        return self.replaced.get(("scenario", key), number.value)
+        entry = Input("scenario", key, number)
+        self._note([entry])
+        if self.replaced is not None and self.replaced[0] == entry:
+            return self.replaced[1]
+        return number.value
+
+    def _override(self, own: Mapping[str, object], numbers: Sequence[Input]) -> dict[str, object]:
+        """Overrides of a data file, with the varied input laid on if the file uses that number."""
+        over = dict(data.flattened(own))
+        if self.replaced is not None and self.replaced[0] in numbers:
+            entry, value = self.replaced
+            over[entry.key] = {"value": value, "where": "varied by its sigma", "status": "derived"}
+        return over
 
     def arm(self, name: str, table: ArmTable) -> ArmSetup:
         t = table.transducer
-        over = self._override(t.override, self._opened("devices", t.device))
+        self._open("devices", t.device)
+        over = self._override(t.override, ())
         file = load_device(t.device, t.operating_point, over, self.folder)
         self._note(file.inputs)
+        if self.replaced is not None and self.replaced[0] in file.inputs:
+            over = self._override(t.override, file.inputs)
+            file = load_device(t.device, t.operating_point, over, self.folder)
         self.pulse_rates.append(file.repetition_rate)
         node, carrier = table.node, file.device.carrier
         qubit = self._part(node.qubit, node.override)
@@ -334,7 +390,7 @@ class _Builder:
             memory,
             node.bright_population,
             node.photon_fwhm_s,
-            self._assumed(node.emission_efficiency, f"arm_{name.lower()}.node.emission_efficiency"),
+            self._value(node.emission_efficiency, f"arm_{name.lower()}.node.emission_efficiency"),
             float(angular(node.offset_hz)),
         )
         elements = []
@@ -356,23 +412,27 @@ class _Builder:
             parts.weakest([entry.number for entry in file.inputs]),
         )
 
-    def _opened(self, kind: str, name: str) -> str:
-        """Note the text of a data file; return what inputs call it."""
+    def _open(self, kind: str, name: str) -> None:
+        """Note the text of a data file and refuse one that goes by another name."""
         path = data.find(kind, name, self.folder)
-        known_as = f"{kind}/{path.name.removesuffix('.toml')}"
-        if known_as not in self.files:
-            key = data.read_toml(path, name).get("key")
-            if f"{kind}/{key}" != known_as:
-                raise DataError(
-                    f"{name}: 'key' = {key!r} must be the file's own name; rename the file or the "
-                    "key"
-                )
-            self.files[known_as] = path.read_text("utf-8")
-        return known_as
+        key = data.read_toml(path, name).get("key")
+        if key != path.name.removesuffix(".toml"):
+            raise DataError(
+                f"{name}: 'key' = {key!r} must be the file's own name without .toml; rename the "
+                "file "
+                "or the key"
+            )
+        text = path.read_text("utf-8-sig")
+        if self.files.setdefault(f"{kind}/{key}", text) != text:
+            raise DataError(f"{name}: another file named '{key}' is in use already; rename one")
 
     def _part(self, name: str, override: Mapping[str, object]) -> parts.Part:
-        over = self._override(override, self._opened("parts", name))
-        return parts.load_part(name, over, self.folder)
+        self._open("parts", name)
+        part = parts.load_part(name, self._override(override, ()), self.folder)
+        numbers = parts.inputs_of(part)
+        if self.replaced is not None and self.replaced[0] in numbers:
+            part = parts.load_part(name, self._override(override, numbers), self.folder)
+        return part
 
     def _pump(self, table: TransducerTable, file: Published) -> Pump | None:
         p = table.pump
@@ -399,24 +459,25 @@ class _Builder:
         if wanted is None:
             known = getattr(file.file, "operating_point", {})
             raise DataError(
-                f"{self.label}: no pump is given for '{table.device}': set "
+                f"no pump is given for '{table.device}': set "
                 "'transducer.operating_point' to one of "
                 f"{', '.join(sorted(known)) or 'none in the file'}, or 'transducer.pump.power_w'"
             )
         return file.device.pump_for(wanted, pump)
 
     def station(self, table: StationTable, carrier: float) -> Station:
-        over = table.override
-        detector_part = self._part(table.detector, _below(over, "detector"))
+        detector_part = self._part(table.detector, table.override.detector)
         parts.check_band(detector_part, carrier)
         detector, used = parts.detector_of(detector_part)
         self._note(used)
-        splitter_part = self._part(table.splitter, _below(over, "splitter"))
+        splitter_part = self._part(table.splitter, table.override.splitter)
         splitter, used = parts.element_of(splitter_part, carrier)
         self._note(used)
-        if not isinstance(splitter, Loss):
+        if splitter_part.category != "passive" or not isinstance(splitter, Loss):
             raise DataError(
-                f"{self.label}: 'station.splitter' = '{table.splitter}' is no beam splitter"
+                f"'station.splitter' = '{table.splitter}' is no beam splitter; name a passive "
+                "part, such "
+                "as passive.bs5050"
             )
         return Station(
             detector,
@@ -424,34 +485,29 @@ class _Builder:
             float(np.max(splitter.loss_db)),
             splitter.margin_db,
             splitter.basis,
-            self._assumed(table.phase_rms_rad, "station.phase_rms_rad"),
-            self._assumed(table.phase_change_rms_rad, "station.phase_change_rms_rad"),
-            self._assumed(table.distinguishability, "station.distinguishability"),
+            self._value(table.phase_rms_rad, "station.phase_rms_rad"),
+            self._value(table.phase_change_rms_rad, "station.phase_change_rms_rad"),
+            self._value(table.distinguishability, "station.distinguishability"),
         )
 
     def schedule(self, table: ScheduleTable, arms: tuple[ArmSetup, ArmSetup]) -> Schedule:
         rate = min(self.pulse_rates)
         if table.repetition_rate_hz is not None:
-            rate = min(rate, self._assumed(table.repetition_rate_hz, "schedule.repetition_rate_hz"))
+            rate = min(rate, self._value(table.repetition_rate_hz, "schedule.repetition_rate_hz"))
         pulses = [a.pump.pulse_length for a in arms if a.pump is not None and a.pump.pulse_length]
         return Schedule(
-            self._assumed(table.reset_s, "schedule.reset_s"),
+            self._value(table.reset_s, "schedule.reset_s"),
             self.flip,
-            self._assumed(table.feedback_s, "schedule.feedback_s"),
+            self._value(table.feedback_s, "schedule.feedback_s"),
             max(pulses, default=0.0),
-            self._assumed(table.pump_duty, "schedule.pump_duty"),
+            self._value(table.pump_duty, "schedule.pump_duty"),
             rate,
-            self._assumed(table.lock_duty, "schedule.lock_duty"),
+            self._value(table.lock_duty, "schedule.lock_duty"),
             np.inf if table.hold_s is None else table.hold_s,
         )
 
 
-def _below(table: Mapping[str, object], key: str) -> Mapping[str, object]:
-    below = table.get(key, {})
-    return below if isinstance(below, Mapping) else {}
-
-
-def varied(scenario: Scenario, changes: Mapping[tuple[str, str], float]) -> Scenario:
-    """The same scenario with other values for some of its inputs, keyed by (file, key)."""
-    other = build_scenario(scenario.raw, scenario.label, scenario.folder, changes)
+def varied(scenario: Scenario, entry: Input, value: float) -> Scenario:
+    """Give one input of a scenario another value, wherever that very number is used."""
+    other = build_scenario(scenario.raw, scenario.label, scenario.folder, (entry, value))
     return replace(other, schemes=scenario.schemes)

@@ -265,7 +265,7 @@ def _kraus(rho: np.ndarray, who: int, memory: Memory, t: float) -> np.ndarray:
 
 
 def test_l23_threshold_at_low_transmission_is_the_closed_form() -> None:
-    assert LOW_TRANSMISSION_THRESHOLD == pytest.approx(0.207106781, rel=1e-8)
+    assert pytest.approx(0.207106781, rel=1e-8) == LOW_TRANSMISSION_THRESHOLD
     assert noise_threshold(1e-7) == pytest.approx(LOW_TRANSMISSION_THRESHOLD, rel=1e-6)
     n = LOW_TRANSMISSION_THRESHOLD
     assert n * (1 + n) == pytest.approx(0.25)

@@ -14,7 +14,7 @@ class Device(ABC):
     @property
     @abstractmethod
     def carrier(self) -> float:
-        """Angular frequency of the converted light [rad/s]."""
+        """Angular frequency of the light converted from a signal of offset zero [rad/s]."""
 
     @property
     @abstractmethod

@@ -205,8 +205,8 @@ class ElectroOptic(Device):
 
     @property
     def carrier(self) -> float:
-        """Angular frequency of the converted light [rad/s]."""
-        return float(np.max(self.optical.omega))
+        """Optical frequency of the device's frame, where a photon of offset zero stands [rad/s]."""
+        return float(np.max(self.optical.omega)) - self.delta_o
 
     @property
     def source(self) -> str:
@@ -289,7 +289,7 @@ class ElectroOptic(Device):
             A[..., 2, 1] = 1j * g_minus
         ports = tuple(Port(name, n, creation[mode]) for name, mode, _, n in doors)
         device = LinearDevice(A, K, ports)
-        device.require_stable(self._remedy(pump))
+        device.require_stable(lambda: self._remedy(pump))
         return device
 
     def _is_blue(self, pump: Pump) -> bool:
@@ -307,10 +307,11 @@ class ElectroOptic(Device):
         if pump.sideband is Sideband.BLUE and self.delta_o == self.delta_e == 0.0:
             return (
                 f"a blue pump has its threshold at cooperativity 1, here it is {C:.4g}: lower the "
-                "pump power from "
-                f"{power:.4g} W below {power / C:.4g} W"
+                "pump "
+                f"power (pump.power_w or pump.cooperativity) from {power:.4g} W to less than "
+                f"{power / C:.4g} W"
             )
-        return f"the cooperativity is {C:.4g}: lower the pump power below {power:.4g} W"
+        return f"the cooperativity is {C:.4g}: lower the pump power to less than {power:.4g} W"
 
     def hamiltonian(self, pump: Pump | None) -> Hamiltonian:
         """The same physics as ladder operators and baths, independent of `linearise`."""

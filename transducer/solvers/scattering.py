@@ -104,10 +104,14 @@ def convert(
     Conversion
         With the contribution of every port.
     """
-    S = scatter(device, np.asarray(omega, dtype=np.float64))
+    conjugate = device.ports[device.index(target)].creation
+    w = np.asarray(omega, dtype=np.float64)
+    # the row of a creation operator at -w is the conjugate of its mode at w
+    S = scatter(device, -w if conjugate else w)
     contributions = noise_by_port(device, S, target)
     total = np.sum(list(contributions.values()), axis=0)
     amplitude = S[..., device.index(target), device.index(source)]
+    amplitude = np.conj(amplitude) if conjugate else amplitude
     return Conversion(
         np.asarray(omega, float), amplitude, total, source, target, "scattering", contributions
     )
