@@ -224,12 +224,16 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     """
     if name.endswith(".toml"):
         return (beside or Path()) / name
-    if name not in names(kind):
-        raise DataError(
-            f"there is no {_short(name)} in data/{kind}; {nearest(name, names(kind))} "
-            "(a file of your own ends in .toml)"
-        )
-    return root(kind) / f"{name}.toml"
+    path = root(kind) / f"{name}.toml"
+    try:
+        if Path(name).name == name and path.is_file():
+            return path
+    except (OSError, ValueError):
+        pass  # a name that no file can have
+    raise DataError(
+        f"there is no {_short(name)} in data/{kind}; {nearest(name, names(kind))} "
+        "(a file of your own ends in .toml)"
+    )
 
 
 def read_toml(path: Path, label: str | None = None) -> Mapping[str, object]:

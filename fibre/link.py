@@ -358,9 +358,7 @@ def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
     return Heralded(decay(pair.state, channels[0], channels[1])), latency
 
 
-def figures(
-    link: Link, scheme: Scheme, photons: tuple[Photon, Photon]
-) -> tuple[LinkFigures, Heralded]:
+def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigures, Heralded]:
     """Evaluate a link whose photons have been propagated.
 
     Parameters
@@ -369,8 +367,8 @@ def figures(
         The link.
     scheme : Scheme
         Heralding scheme.
-    photons : tuple of two Photon
-        At the detectors, from `budget`.
+    detection : Detection
+        What the detectors see, from `seen`.
 
     Returns
     -------
@@ -378,7 +376,6 @@ def figures(
         The figures, and the unnormalised state when both nodes know.
     """
     station, schedule = link.station, link.schedule
-    detection = seen(photons, station)
     pair = heralded(link, scheme, detection)
     final, latency = delivered(link, pair)
     travel = np.maximum(_travel(link.arms[0]), _travel(link.arms[1]))
@@ -451,7 +448,7 @@ def evaluate_link(link: Link, scheme: Scheme) -> LinkFigures:
         If an arm sends no light, a gate is too short for its noise, or a number left its domain.
     """
     photons, _ = budget(link)
-    return figures(link, scheme, photons)[0]
+    return figures(link, scheme, seen(photons, link.station))[0]
 
 
 @dataclass(frozen=True)
@@ -463,17 +460,21 @@ class Cause:
     name : str
         What tables and the verdict call it.
     link : callable
-        The link without it.
+        The link without it; photons are not touched.
     seen : callable
-        What the detectors see without it.
+        What the detectors see without it, from what they see and the link.
     pair : callable
         The heralded state without it.
     """
 
     name: str
     link: Callable[[Link], Link] = lambda link: link
-    seen: Callable[[Detection], Detection] = lambda seen: seen
+    seen: Callable[[Detection, Link], Detection] = lambda seen, link: seen
     pair: Callable[[Heralded], Heralded] = lambda pair: pair
+
+
+def _no_noise(seen_: Detection, link: Link) -> Detection:
+    return replace(seen_, noise_a=0.0, noise_b=0.0)
 
 
 def _no_decay(link: Link) -> Link:
@@ -482,18 +483,23 @@ def _no_decay(link: Link) -> Link:
     return replace(link, arms=(one, two))
 
 
-def _no_dark_counts(link: Link) -> Link:
-    detector = replace(link.station.detector, dark_rate=0.0)
-    return replace(link, station=replace(link.station, detector=detector))
+def _no_dark_counts(seen_: Detection, link: Link) -> Detection:
+    # 1 - p_d = exp(-T R_dark) exp(-T pump): one factor is taken out
+    kept = np.log1p(-np.asarray(seen_.dark)) + link.station.gate * link.station.detector.dark_rate
+    return replace(seen_, dark=np.maximum(0.0, -np.expm1(kept)))
 
 
-def _no_pump(link: Link) -> Link:
-    one, two = (replace(arm, photon=replace(arm.photon, pump_flux=0.0)) for arm in link.arms)
-    return replace(link, arms=(one, two))
+def _no_pump(seen_: Detection, link: Link) -> Detection:
+    counts = link.station.gate * link.station.detector.dark_rate
+    return replace(seen_, dark=-np.expm1(-counts))
 
 
 def _no_phase_noise(link: Link) -> Link:
     return replace(link, station=replace(link.station, phase_rms=0.0, phase_change_rms=0.0))
+
+
+def _alike(seen_: Detection, link: Link) -> Detection:
+    return replace(seen_, overlap=1.0)
 
 
 def _one_bright(pair: Heralded) -> Heralded:
@@ -503,25 +509,26 @@ def _one_bright(pair: Heralded) -> Heralded:
 
 
 CAUSES = (
-    Cause("transducer noise", seen=lambda seen: replace(seen, noise_a=0.0, noise_b=0.0)),
+    Cause("transducer noise", seen=_no_noise),
     Cause("memory decay while the herald travels", link=_no_decay),
-    Cause("detector dark counts", link=_no_dark_counts),
-    Cause("pump light in the gate", link=_no_pump),
+    Cause("detector dark counts", seen=_no_dark_counts),
+    Cause("pump light in the gate", seen=_no_pump),
     Cause("optical phase noise", link=_no_phase_noise),
-    Cause("distinguishable photons", seen=lambda seen: replace(seen, overlap=1.0)),
+    Cause("distinguishable photons", seen=_alike),
     Cause("both qubits bright", pair=_one_bright),
 )
 """Imperfections that can be switched off one at a time."""
 
 
-def fidelity_without(link: Link, scheme: Scheme, cause: Cause) -> float | None:
+def fidelity_without(
+    link: Link, scheme: Scheme, detection: Detection, cause: Cause
+) -> float | None:
     """Bell fidelity when both nodes know, one cause switched off exactly [1].
 
-    None if nothing heralds without it.
+    None if nothing heralds without it. `detection` is what the detectors see, from `seen`.
     """
     other = cause.link(link)
-    photons, _ = budget(other)
-    pair = cause.pair(heralded(other, scheme, cause.seen(seen(photons, other.station))))
+    pair = cause.pair(heralded(other, scheme, cause.seen(detection, link)))
     if not np.all(pair.probability > 0):
         return None
     return float(np.max(delivered(other, pair)[0].fidelity))

@@ -327,9 +327,10 @@ def test_setting_the_switches_costs_its_share_of_the_circuit() -> None:
 def test_each_cause_that_is_switched_off_is_off_exactly() -> None:
     link = simple_link()
     noisy = replace(link, station=replace(link.station, distinguishability=0.9))
-    gain = {c.name: fidelity_without(noisy, Scheme.SINGLE_CLICK, c) for c in CAUSES}
     photons, _ = budget(noisy)
+    photons = (replace(photons[0], pump_flux=3e4), photons[1])
     base = seen(photons, noisy.station)
+    gain = {c.name: fidelity_without(noisy, Scheme.SINGLE_CLICK, base, c) for c in CAUSES}
 
     def direct(detection: object = base, **changes: object) -> float:
         other = replace(noisy, **changes)  # type: ignore[arg-type]
@@ -345,9 +346,12 @@ def test_each_cause_that_is_switched_off_is_off_exactly() -> None:
     assert gain["memory decay while the herald travels"] == pytest.approx(
         float(heralded(noisy, Scheme.SINGLE_CLICK, base).fidelity)
     )
-    no_dark = replace(base, dark=0.0)
-    assert gain["detector dark counts"] == pytest.approx(direct(no_dark))
-    assert gain["pump light in the gate"] == pytest.approx(direct())  # there is none here
+    gate = noisy.station.gate
+    only_pump = replace(base, dark=1 - np.exp(-gate * 1.5e4))
+    only_dark = replace(base, dark=1 - np.exp(-gate * noisy.station.detector.dark_rate))
+    assert gain["detector dark counts"] == pytest.approx(direct(only_pump), rel=1e-9)
+    assert gain["pump light in the gate"] == pytest.approx(direct(only_dark), rel=1e-9)
+    assert gain["pump light in the gate"] > gain["detector dark counts"] > direct()
     from fibre.herald import Heralded
 
     pair = heralded(noisy, Scheme.SINGLE_CLICK, base)
@@ -377,7 +381,7 @@ def test_separability_tells_entanglement_for_unequal_arms() -> None:
         this = replace(link, arms=arms)
         photons, _ = budget(this)
         for scheme in Scheme:
-            found, _ = figures(this, scheme, photons)
+            found, _ = figures(this, scheme, seen(photons, this.station))
             at_emission = heralded(this, scheme, seen(photons, this.station))
             if scheme is Scheme.TWO_CLICK:  # without the wait between the rounds
                 from fibre import two_click

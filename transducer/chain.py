@@ -15,7 +15,7 @@ from cavities.data import Input
 from cavities.errors import DataError, ParameterError, PhysicsError, ValidityError
 from cavities.pump import Sideband
 from fibre.elements import FabryPerot
-from fibre.herald import Heralded, Scheme
+from fibre.herald import Detection, Heralded, Scheme
 from fibre.link import (
     CAUSES,
     Arm,
@@ -26,6 +26,7 @@ from fibre.link import (
     evaluate_link,
     fidelity_without,
     figures,
+    seen,
 )
 from fibre.photon import SpectralGrid
 from transducer.conversion import Conversion
@@ -196,15 +197,6 @@ def convert(arm: ArmSetup, engine: str, omega: NDArray[np.float64]) -> Conversio
     return master_equation.convert(hamiltonian, device.source, device.target, omega)
 
 
-def _require_converter(arm: ArmSetup) -> None:
-    if arm.pump is not None and arm.pump.sideband is Sideband.BLUE:
-        raise ValidityError(
-            f"arm {arm.name}: a blue pump makes pairs, it does not convert: single-click and "
-            "two-click heralding need "
-            "'transducer.pump.sideband' = 'red'"
-        )
-
-
 def _bandwidth(arm: ArmSetup) -> float:
     d = arm.device
     return scattering.bandwidth(d.linearise(arm.pump), d.source, d.target, d.scale)
@@ -219,35 +211,43 @@ def link_of(scenario: Scenario, engine: str = "scattering") -> Link:
         If a device oscillates, a pulse is too short, or an arm cannot convert.
     """
     grid = grid_for(scenario)
-    cache: list[tuple[ArmSetup, Conversion]] = []
-    arms = []
-    for setup in scenario.arms:
-        setup.device.linearise(setup.pump)  # an oscillating device is named before anything else
-        _require_converter(setup)
-        if setup.pump is not None and setup.pump.pulse_length is not None:
-            require_steady(setup.pump.pulse_length, _bandwidth(setup), setup.emitter.photon_fwhm)
-            if scenario.station.gate > setup.pump.pulse_length * (1 + 1e-9):
-                raise ValidityError(
-                    f"arm {setup.name}: the gate ({scenario.station.gate:.3g} s) is longer than "
-                    "the pump pulse "
-                    f"({setup.pump.pulse_length:.3g} s), beyond which nothing is converted; "
-                    "shorten 'station.gate_s'"
-                )
-        known = [c for other, c in cache if _same_device(other, setup)]
-        conversion = known[0] if known else convert(setup, engine, grid.omega)
-        cache.append((setup, conversion))
-        light = setup.device.pump_light(setup.pump)
-        photon = emit(conversion, setup.emitter, grid, setup.device.carrier, light)
-        head = head_rows(
-            photon,
-            setup.emitter,
-            setup.name,
-            setup.node_basis,
-            setup.device_name,
-            setup.device_basis,
-        )
-        arms.append(Arm(setup.name, photon, head, setup.elements, setup.emitter.memory))
+    one, two = scenario.arms
+    first = _converted(one, engine, grid)
+    second = first if _same_device(one, two) else _converted(two, engine, grid)
+    arms = [
+        _arm(scenario, setup, grid, conversion, width)
+        for setup, (conversion, width) in ((one, first), (two, second))
+    ]
     return Link((arms[0], arms[1]), scenario.station, scenario.schedule)
+
+
+def _converted(setup: ArmSetup, engine: str, grid: SpectralGrid) -> tuple[Conversion, float]:
+    """Conversion on the link's frequencies, and its full width [rad/s]."""
+    setup.device.linearise(setup.pump)  # an oscillating device is named before anything else
+    if setup.pump is not None and setup.pump.sideband is Sideband.BLUE:
+        raise ValidityError(
+            f"arm {setup.name}: a blue pump makes pairs, it does not convert: single-click and "
+            "two-click heralding need 'transducer.pump.sideband' = 'red'"
+        )
+    return convert(setup, engine, grid.omega), _bandwidth(setup)
+
+
+def _arm(
+    scenario: Scenario, setup: ArmSetup, grid: SpectralGrid, conversion: Conversion, width: float
+) -> Arm:
+    pulse = setup.pump.pulse_length if setup.pump is not None else None
+    if pulse is not None:
+        require_steady(pulse, width, setup.emitter.photon_fwhm)
+        if scenario.station.gate > pulse * (1 + 1e-9):
+            raise ValidityError(
+                f"arm {setup.name}: the gate ({scenario.station.gate:.3g} s) is longer than the pump "
+                f"pulse ({pulse:.3g} s), beyond which nothing is converted; shorten 'station.gate_s'"
+            )
+    light = setup.device.pump_light(setup.pump)
+    photon = emit(conversion, setup.emitter, grid, setup.device.carrier, light)
+    basis = (setup.node_basis, setup.device_name, setup.device_basis)
+    head = head_rows(photon, setup.emitter, setup.name, *basis)
+    return Arm(setup.name, photon, head, setup.elements, setup.emitter.memory)
 
 
 def _same_device(one: ArmSetup, two: ArmSetup) -> bool:
@@ -327,12 +327,14 @@ def _simulate(
     progress("photons through both arms")
     link = link_of(scenario, main)
     photons, rows = budget(link)
+    detection = seen(photons, link.station)
     progress("conversion" if engine != "all" else "conversion, by two engines")
     conversions = _conversions(scenario, main, engine == "all")
     outcomes = []
     for scheme in schemes:
-        found, pair = figures(link, scheme, photons)
-        outcomes.append(Outcome(scheme, found, pair, _limits(link, scheme, float(found.fidelity))))
+        found, pair = figures(link, scheme, detection)
+        limits = _limits(link, scheme, detection, float(found.fidelity))
+        outcomes.append(Outcome(scheme, found, pair, limits))
     outcomes.sort(
         key=lambda o: (float(o.figures.hashing_rate), float(o.figures.fidelity)), reverse=True
     )
@@ -404,10 +406,12 @@ def _second_opinion(arm: ArmSetup, width: float) -> Referee:
     return Referee("master-equation", theirs, max(deviations), agrees)
 
 
-def _limits(link: Link, scheme: Scheme, fidelity: float) -> tuple[tuple[str, float], ...]:
+def _limits(
+    link: Link, scheme: Scheme, detection: Detection, fidelity: float
+) -> tuple[tuple[str, float], ...]:
     gains = []
     for cause in CAUSES:
-        better = fidelity_without(link, scheme, cause)
+        better = fidelity_without(link, scheme, detection, cause)
         if better is not None:
             gains.append((cause.name, better - fidelity))
     return tuple(sorted(gains, key=lambda item: -item[1]))
