@@ -8,7 +8,7 @@ from fibre.detectors import Detector, Station
 from fibre.distil import hashing_bound, negativity
 from fibre.elements import Element, FabryPerot, FibreSpan, Loss
 from fibre.herald import Detection, Heralded, Scheme, click_operator, single_click, two_click
-from fibre.link import Arm, Link, LinkFigures, Row, evaluate_link, propagate
+from fibre.link import Arm, Link, LinkFigures, Row, evaluate_link, propagate, stretched
 from fibre.memory import Memory, QubitChannel, decay, qubit_channel
 from fibre.parts import load_part
 from fibre.photon import Photon, SpectralGrid, Wave, gaussian_amplitude, overlap
@@ -49,5 +49,6 @@ __all__ = [
     "qubit_channel",
     "relay_bound",
     "single_click",
+    "stretched",
     "two_click",
 ]

@@ -13,7 +13,7 @@ from cavities.errors import ParameterError, ValidityError
 from fibre.bounds import direct_bound, noise_threshold, relay_bound
 from fibre.detectors import Station
 from fibre.distil import hashing_bound, negativity
-from fibre.elements import Element, decibels
+from fibre.elements import Element, FibreSpan, decibels
 from fibre.herald import (
     Detection,
     Heralded,
@@ -449,6 +449,24 @@ def evaluate_link(link: Link, scheme: Scheme) -> LinkFigures:
     """
     photons, _ = budget(link)
     return figures(link, scheme, seen(photons, link.station))[0]
+
+
+def stretched(link: Link, length: Real) -> Link:
+    """Give every fibre of a link another length.
+
+    Parameters
+    ----------
+    link : Link
+        With at least one fibre in each arm.
+    length : float or ndarray, shape (...)
+        Length of each fibre [m], >= 0; an array makes a batch of links.
+    """
+
+    def span(element: Element) -> Element:
+        return replace(element, length=length) if isinstance(element, FibreSpan) else element
+
+    one, two = (replace(arm, elements=tuple(map(span, arm.elements))) for arm in link.arms)
+    return replace(link, arms=(one, two))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 import xarray
@@ -80,7 +81,6 @@ def test_the_archived_scenario_gives_the_same_figures_again(path: Path, report) 
 
 
 def test_it_opens_in_the_netcdf_c_library(path: Path, report) -> None:
-    netCDF4 = pytest.importorskip("netCDF4")
     with netCDF4.Dataset(path) as file:
         assert file.schema == "transducer-toolkit/sweep"
         assert float(file["fidelity"][0]) == float(report.best.figures.fidelity)

@@ -69,7 +69,6 @@ def test_parts_load_while_transducer_cannot_be_imported(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_wheel_outside_the_checkout_carries_its_data(tmp_path: Path) -> None:
-    pytest.importorskip("hatchling")
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")],
         cwd=REPOSITORY,

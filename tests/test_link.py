@@ -24,6 +24,7 @@ from fibre import (
     gaussian_amplitude,
     overlap,
     propagate,
+    stretched,
 )
 from fibre.link import CAUSES, budget, delivered, fidelity_without, figures, heralded, seen
 from transducer.chain import evaluate, link_of, simulate
@@ -394,17 +395,10 @@ def test_a_batch_of_lengths_is_its_points() -> None:
     link = simple_link()
     lengths = np.array([1e3, 8e3, 20e3])
 
-    def at(length: object) -> Link:
-        arms = tuple(
-            replace(arm, elements=(arm.elements[0], replace(arm.elements[1], length=length)))
-            for arm in link.arms
-        )
-        return replace(link, arms=(arms[0], arms[1]))
-
     for scheme in Scheme:
-        batch = evaluate_link(at(lengths), scheme).as_dict()
+        batch = evaluate_link(stretched(link, lengths), scheme).as_dict()
         for k, length in enumerate(lengths):
-            point = evaluate_link(at(float(length)), scheme).as_dict()
+            point = evaluate_link(stretched(link, float(length)), scheme).as_dict()
             for name, value in point.items():
                 assert np.broadcast_to(batch[name], 3)[k] == pytest.approx(value, rel=1e-12), name
 

@@ -240,8 +240,9 @@ def _arm(
         require_steady(pulse, width, setup.emitter.photon_fwhm)
         if scenario.station.gate > pulse * (1 + 1e-9):
             raise ValidityError(
-                f"arm {setup.name}: the gate ({scenario.station.gate:.3g} s) is longer than the pump "
-                f"pulse ({pulse:.3g} s), beyond which nothing is converted; shorten 'station.gate_s'"
+                f"arm {setup.name}: the gate ({scenario.station.gate:.3g} s) is longer than the "
+                f"pump pulse ({pulse:.3g} s), beyond which nothing is converted; shorten "
+                "'station.gate_s'"
             )
     light = setup.device.pump_light(setup.pump)
     photon = emit(conversion, setup.emitter, grid, setup.device.carrier, light)
