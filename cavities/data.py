@@ -3,27 +3,15 @@
 Where it lies, what is in it, and how far each number can be trusted.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
-
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
 
 from cavities.errors import DataError
+from cavities.numbers import assumed
+from cavities.sentences import ModelT, nearest, short, validate
 
 KINDS = {
     "parts": "fibre",
@@ -33,146 +21,6 @@ KINDS = {
     "measured": "transducer",
 }
 """Folder below ``data/`` and the package that carries it in a wheel."""
-
-Status = Literal[
-    "read",
-    "abstract",
-    "secondary",
-    "derived",
-    "fitted",
-    "recalled",
-    "guess",
-    "tuned",
-    "identity",
-]
-"""How a number is known; the one vocabulary of the project (CONVENTIONS.md)."""
-
-TRUSTED = ("read", "abstract", "derived")
-"""Statuses that can carry a prediction."""
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    """Base of everything read from a file.
-
-    No unknown key, no silent change of type, no infinite number.
-    """
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True
-    )
-
-
-Size = Annotated[float, Field(ge=0)]
-
-
-def _both_ways(sigma: object) -> object:
-    return [sigma, sigma] if isinstance(sigma, (int, float)) else sigma
-
-
-def assumed(value: object) -> object:
-    """Read a plain number of a scenario as a guess: a number that states no address has none."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return {"value": value, "where": "given without an address", "status": "guess"}
-    return value
-
-
-class Number(Strict):
-    """One number of a data file with its address, its status and its uncertainty."""
-
-    value: float
-    where: Annotated[str, Field(min_length=1)]
-    status: Status
-    sigma: Annotated[
-        list[Size], BeforeValidator(_both_ways), Field(min_length=2, max_length=2)
-    ] = []
-    min: float | None = None
-    max: float | None = None
-    max_status: Status | None = None
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Number":
-        if self.min is not None and self.min > self.value:
-            raise ValueError(f"min {self.min} must not exceed value {self.value}")
-        if self.max is not None and self.max < self.value:
-            raise ValueError(f"max {self.max} must not be below value {self.value}")
-        return self
-
-    @property
-    def sigmas(self) -> tuple[float, float] | None:
-        """One-sigma steps (down, up), or None where no uncertainty is stated."""
-        return (self.sigma[0], self.sigma[1]) if self.sigma else None
-
-
-class Positive(Number):
-    """A number > 0."""
-
-    value: Annotated[float, Field(gt=0)]
-
-
-class NonNegative(Number):
-    """A number >= 0."""
-
-    value: Annotated[float, Field(ge=0)]
-
-
-class Share(Number):
-    """A number in (0, 1]."""
-
-    value: Annotated[float, Field(gt=0, le=1)]
-
-
-@dataclass(frozen=True)
-class Input:
-    """One number that a result rests on.
-
-    Parameters
-    ----------
-    file : str
-        File it comes from, as ``kind/name``.
-    key : str
-        Dotted key inside that file.
-    number : Number
-        Value, address, status and uncertainty.
-    """
-
-    file: str
-    key: str
-    number: Number
-
-
-def count_by_status(inputs: Iterable[Input]) -> dict[str, int]:
-    """How many inputs are of which status, in the order of the vocabulary.
-
-    Examples
-    --------
-    >>> one = Input("devices/x", "g0_hz", Number(value=1.0, where="p. 2", status="read"))
-    >>> count_by_status([one, one])
-    {'read': 2}
-    """
-    counts: dict[str, int] = {}
-    statuses = [entry.number.status for entry in inputs]
-    for status in Status.__args__:  # type: ignore[attr-defined]
-        if status in statuses:
-            counts[status] = statuses.count(status)
-    return counts
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Half a sentence that helps with a misspelt name.
-
-    Examples
-    --------
-    >>> nearest("sahu2202", ["sahu2022", "hease2020"])
-    "did you mean 'sahu2022'?"
-    """
-    options = sorted(known)
-    match = get_close_matches(name, options, n=1, cutoff=0.6)
-    if match:
-        return f"did you mean '{match[0]}'?"
-    return "known: " + (", ".join(options) if options else "none")
 
 
 @cache
@@ -231,7 +79,7 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     except (OSError, ValueError):
         pass  # a name that no file can have
     raise DataError(
-        f"there is no {_short(name)} in data/{kind}; {nearest(name, names(kind))} "
+        f"there is no {short(name)} in data/{kind}; {nearest(name, names(kind))} "
         "(a file of your own ends in .toml)"
     )
 
@@ -311,157 +159,6 @@ def flattened(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[s
             yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def numbers_in(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Number]]:
-    """Every `Number` inside a parsed file with its dotted key."""
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if isinstance(value, Number):
-            yield prefix + name, value
-        elif isinstance(value, BaseModel):
-            yield from numbers_in(value, f"{prefix}{name}.")
-        elif isinstance(value, Mapping):
-            for key, entry in value.items():
-                if isinstance(entry, Number):
-                    yield f"{prefix}{name}.{key}", entry
-                elif isinstance(entry, BaseModel):
-                    yield from numbers_in(entry, f"{prefix}{name}.{key}.")
-
-
-def validate(model: type[ModelT], raw: Mapping[str, object], label: str) -> ModelT:
-    """Check a parsed table against its model.
-
-    Raises
-    ------
-    DataError
-        One sentence that names file, key, value, what is allowed and what to do.
-    """
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        raise DataError(_sentence(error, model, raw, label)) from None
-    except RecursionError:
-        raise DataError(f"{label}: is nested too deeply to be read; flatten it") from None
-
-
-def _sentence(
-    error: ValidationError, model: type[BaseModel], raw: Mapping[str, object], label: str
-) -> str:
-    # The most telling error first: a misspelt key usually also makes its namesake "missing".
-    order = {"extra_forbidden": 0, "value_error": 1, "missing": 3}
-    first = min(error.errors(include_url=False), key=lambda e: order.get(e["type"], 2))
-    where = [str(part) for part in first["loc"]]
-    if where[-1:] == ["value"] and not isinstance(_at(raw, first["loc"][:-1]), Mapping):
-        where.pop()  # the user wrote a plain number
-    key = ".".join(where) or "the file"
-    value = first.get("input")
-    shown = f" = {_short(value)}"
-    if first["type"] == "extra_forbidden":
-        known = _fields_at(model, where[:-1])
-        known += ["arm"] if "arm_a" in known else []
-        return f"{label}: unknown key '{key}'{shown}; {nearest(where[-1], known)}"
-    if first["type"] == "missing":
-        return f"{label}: the key '{key}' is missing; add it"
-    if first["type"] == "value_error":
-        message = first["msg"].removeprefix("Value error, ")
-        return f"{label}: '{key}': {message}; correct it"
-    if first["type"] == "literal_error":
-        options = re.findall(r"'([^']*)'|(\d+)", str(first.get("ctx", {}).get("expected", "")))
-        names_ = [one or two for one, two in options]
-        hint = nearest(str(value), names_)
-        return f"{label}: '{key}'{shown} is not one of {', '.join(map(repr, names_))}; {hint}"
-    return f"{label}: '{key}'{shown}: {_rule_of(first, model, where)}; correct the value"
-
-
-def _rule_of(error: Mapping[str, object], model: type[BaseModel], where: list[str]) -> str:
-    """Say what a value must be, its whole range included."""
-    kind, context = str(error["type"]), error.get("ctx")
-    wanted = str(context.get("class_name", "")) if isinstance(context, Mapping) else ""
-    if wanted in ("Number", "Positive", "NonNegative", "Share"):
-        return "it must be a number (in a data file a table with value, where and status)"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"it must be a table, such as [{where[-1]}]"
-    if kind == "list_type":
-        return "it must be a list, in square brackets"
-    if kind in ("too_short", "string_too_short"):
-        return "it must not be empty"
-    if kind in ("float_type", "finite_number", "int_type", "float_parsing") or "than" in kind:
-        return f"it must be a finite number{_range_of(model, where)}"
-    return str(error["msg"]).replace("Input should", "it must", 1)
-
-
-def _range_of(model: type[BaseModel], where: list[str]) -> str:
-    """Limits of a field, collected from its declaration."""
-    found = _field_at(model, where)
-    inner = _model_in(found.annotation) if found is not None else None
-    if inner is not None and "value" in inner.model_fields:
-        found = inner.model_fields["value"]
-    if found is None:
-        return ""
-    signs = {"gt": "> ", "ge": ">= ", "lt": "< ", "le": "<= "}
-    limits = [
-        f"{sign}{getattr(entry, name):g}"
-        for entry in (*found.metadata, *_metadata_in(found.annotation))
-        for name, sign in signs.items()
-        if getattr(entry, name, None) is not None
-    ]
-    return " " + " and ".join(limits) if limits else ""
-
-
-def _metadata_in(annotation: object) -> Iterator[object]:
-    """Limits inside an annotation, also where the key may be left out."""
-    for entry in getattr(annotation, "__metadata__", ()):
-        yield from (entry, *getattr(entry, "metadata", ()))
-    for inner in getattr(annotation, "__args__", ()):
-        yield from _metadata_in(inner)
-
-
-def _field_at(model: type[BaseModel], where: list[str]) -> FieldInfo | None:
-    here: type[BaseModel] | None = model
-    found = None
-    for part in where:
-        if part.isdigit():
-            continue
-        found = here.model_fields.get(part) if here is not None else None
-        here = _model_in(found.annotation) if found is not None else None
-    return found
-
-
-def _at(raw: object, path: Iterable[str | int]) -> object:
-    for part in path:
-        if isinstance(raw, list) and isinstance(part, int) and part < len(raw):
-            raw = raw[part]
-        elif isinstance(raw, Mapping):
-            raw = raw.get(part)
-        else:
-            return None
-    return raw
-
-
-def _short(value: object) -> str:
-    text = repr(dict(value) if isinstance(value, Mapping) else value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    here: type[BaseModel] | None = model
-    for part in path:
-        if part.isdigit() or here is None:
-            continue
-        field = here.model_fields.get(part)
-        here = None if field is None else _model_in(field.annotation)
-    return list(here.model_fields) if here is not None else []
-
-
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
 
 
 def load(

@@ -12,8 +12,9 @@ from pydantic import AfterValidator, Field
 
 from cavities import data
 from cavities.constants import LIGHT_SPEED, angular
-from cavities.data import Input, NonNegative, Number, Positive, Share, Strict
 from cavities.errors import DataError
+from cavities.numbers import Input, NonNegative, Number, Positive, Share, Strict, numbers_in
+from cavities.sentences import nearest
 from fibre.detectors import Detector
 from fibre.elements import Element, FabryPerot, FibreSpan, Loss, decibels
 from fibre.memory import Memory
@@ -173,14 +174,14 @@ def load_part(
     label = name if name.endswith(".toml") else f"data/parts/{name}.toml"
     category = data.read_toml(data.find("parts", name, beside), label).get("category")
     if not isinstance(category, str) or category not in _MODELS:
-        hint = data.nearest(str(category), _MODELS)
+        hint = nearest(str(category), _MODELS)
         raise DataError(f"{label}: 'category' = {category!r} is not a kind of part; {hint}")
     return data.load("parts", name, _MODELS[category], override, beside=beside)
 
 
 def inputs_of(part: Part, keys: list[str] | None = None) -> list[Input]:
     """Numbers of a part as inputs of a result; `keys` picks some of them."""
-    found = list(data.numbers_in(part))
+    found = list(numbers_in(part))
     return [
         Input(f"parts/{part.key}", key, number)
         for key, number in found
@@ -296,7 +297,7 @@ def element_of(
     if isinstance(part, LossPart | SwitchPart):
         loss = part.values.insertion_loss_db
         setup = part.values.switch_time_s.value if isinstance(part, SwitchPart) else 0.0
-        numbers = [number for _, number in data.numbers_in(part)]
+        numbers = [number for _, number in numbers_in(part)]
         lossy = Loss(
             times + part.name, count * loss.value, count * _margin(loss), weakest(numbers), setup
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cavities import DataError, data
+from cavities.numbers import numbers_in
 from fibre import parts
 from transducer.published import load_device
 
@@ -33,7 +34,7 @@ def test_every_shipped_file_loads_and_every_number_has_an_address() -> None:
     for name in data.names("parts"):
         part = parts.load_part(name)
         assert part.key == name
-        assert all(number.where for _, number in data.numbers_in(part))
+        assert all(number.where for _, number in numbers_in(part))
 
 
 def test_an_edited_toml_is_seen_at_once_in_an_editable_install(tmp_path: Path) -> None:

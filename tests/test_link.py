@@ -26,8 +26,10 @@ from fibre import (
     propagate,
     stretched,
 )
-from fibre.link import CAUSES, budget, delivered, fidelity_without, figures, heralded, seen
-from transducer.chain import evaluate, link_of, simulate
+from fibre.causes import CAUSES, fidelity_without
+from fibre.link import budget, delivered, figures, heralded, seen
+from transducer import simulate
+from transducer.chain import evaluate, link_of
 from transducer.node import Emitter, emit
 from transducer.scenario import build_scenario, load_scenario
 

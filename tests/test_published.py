@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cavities import Pump, data
+from cavities import Pump
+from cavities.numbers import count_by_status
 from transducer.published import ElectroOpticFile, load_device
 from transducer.solvers import scattering
 
@@ -35,7 +36,7 @@ def test_sahu2022_claims_come_back(claim) -> None:
 
 
 def test_sahu2022_says_how_many_inputs_are_of_which_status() -> None:
-    counts = data.count_by_status(load_device("sahu2022", "low_noise").inputs)
+    counts = count_by_status(load_device("sahu2022", "low_noise").inputs)
     assert counts == {"secondary": 8, "recalled": 2, "guess": 1, "identity": 5}
     assert "read" not in counts
 

@@ -8,7 +8,7 @@ from transducer._beside import refuse_namesake
 
 refuse_namesake()
 
-from transducer.chain import LinkReport, evaluate, link_of, simulate, verdict  # noqa: E402
+from transducer.chain import evaluate, link_of  # noqa: E402
 from transducer.conversion import Conversion  # noqa: E402
 from transducer.devices.datasheet import Datasheet  # noqa: E402
 from transducer.devices.electro_optic import ElectroOptic, StokesMode  # noqa: E402
@@ -16,6 +16,7 @@ from transducer.linear import LinearDevice, Port  # noqa: E402
 from transducer.node import Emitter, emit  # noqa: E402
 from transducer.published import load_device  # noqa: E402
 from transducer.scenario import Scenario, load_scenario  # noqa: E402
+from transducer.simulation import LinkReport, simulate, verdict  # noqa: E402
 from transducer.version import __version__  # noqa: E402
 
 __all__ = [

@@ -19,8 +19,8 @@ import numpy as np
 
 from cavities.errors import DataError
 from fibre.link import LinkFigures
-from transducer.chain import LinkReport, frequencies_hz, verdict
 from transducer.contract import versions
+from transducer.simulation import LinkReport, frequencies_hz, verdict
 
 if TYPE_CHECKING:
     import h5py

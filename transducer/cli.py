@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
-from cavities.data import nearest
 from cavities.errors import DataError, ParameterError, ToolkitError
+from cavities.sentences import nearest
 from transducer.version import __version__
 
 if TYPE_CHECKING:
-    from transducer.chain import LinkReport
+    from transducer.simulation import LinkReport
 
 app = typer.Typer(
     name="transducer",
@@ -79,8 +79,8 @@ def link(
 ) -> None:
     """What a device does, what the link loses where, and what entanglement comes out."""
     from fibre.herald import Scheme
-    from transducer.chain import ENGINES, simulate
     from transducer.scenario import load_scenario
+    from transducer.simulation import ENGINES, simulate
 
     if engine not in ENGINES:
         raise ParameterError(

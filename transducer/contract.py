@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cavities.constants import Real, ordinary
-from cavities.data import count_by_status
-from transducer.chain import ArmConversion, LinkReport, Outcome, verdict
+from cavities.numbers import count_by_status
+from transducer.simulation import ArmConversion, LinkReport, Outcome, verdict
 from transducer.version import __version__
 
 CONTRACT_VERSION: Literal["1.0"] = "1.0"

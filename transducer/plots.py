@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fibre.link import Row
-from transducer.chain import ArmConversion, LinkReport, frequencies_hz
+from transducer.simulation import ArmConversion, LinkReport, frequencies_hz
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

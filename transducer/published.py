@@ -11,9 +11,10 @@ from pydantic import Field, model_validator
 from cavities import data
 from cavities.baths import Bath, Heating
 from cavities.constants import LIGHT_SPEED, angular
-from cavities.data import Input, NonNegative, Number, Positive, Share, Strict
 from cavities.errors import DataError
 from cavities.modes import Mode
+from cavities.numbers import Input, NonNegative, Number, Positive, Share, Strict, numbers_in
+from cavities.sentences import nearest
 from transducer.devices.base import Device
 from transducer.devices.datasheet import Datasheet
 from transducer.devices.electro_optic import ElectroOptic
@@ -246,13 +247,14 @@ def load_device(
     Examples
     --------
     >>> sahu = load_device("sahu2022", "low_noise")
-    >>> data.count_by_status(sahu.inputs)
+    >>> from cavities.numbers import count_by_status
+    >>> count_by_status(sahu.inputs)
     {'secondary': 8, 'recalled': 2, 'guess': 1, 'identity': 5}
     """
     label = name if name.endswith(".toml") else f"data/devices/{name}.toml"
     model = data.read_toml(data.find("devices", name, beside), label).get("model")
     if not isinstance(model, str) or model not in _MODELS:
-        hint = data.nearest(str(model), _MODELS)
+        hint = nearest(str(model), _MODELS)
         raise DataError(f"{label}: 'model' = {model!r} is not a kind of device; {hint}")
     file = data.load("devices", name, _MODELS[model], override, EXCLUSIVE, beside)
     if isinstance(file, DatasheetFile):
@@ -280,7 +282,7 @@ def _electro_optic(file: ElectroOpticFile, operating_point: str | None, label: s
     point = None
     if operating_point is not None:
         if operating_point not in file.operating_point:
-            hint = data.nearest(operating_point, file.operating_point)
+            hint = nearest(operating_point, file.operating_point)
             raise DataError(f"{label}: there is no operating point '{operating_point}'; {hint}")
         point = file.operating_point[operating_point]
     frequency_hz = LIGHT_SPEED / (file.optical.wavelength_nm.value * 1e-9)
@@ -355,7 +357,7 @@ def _inputs(file: DeviceFile, operating_point: str | None) -> tuple[Input, ...]:
     Other operating points and mere range limits are not among them.
     """
     kept = []
-    for key, number in data.numbers_in(file):
+    for key, number in numbers_in(file):
         other = key.startswith("operating_point.") and key.split(".")[1] != operating_point
         if not other and key not in _RANGE_ONLY:
             kept.append(Input(f"devices/{file.key}", key, number))

@@ -7,9 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cavities.constants import ordinary
-from cavities.data import count_by_status
+from cavities.numbers import count_by_status
 from fibre.link import Row
-from transducer.chain import ArmConversion, LinkReport, verdict
+from transducer.simulation import ArmConversion, LinkReport, verdict
 
 
 def show(report: LinkReport, console: Console) -> None:

@@ -1,0 +1,435 @@
+"""The whole chain.
+
+Two devices, two qubits, two arms and a station become a rate, a fidelity and a verdict.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavities.constants import ordinary
+from cavities.errors import DataError, ParameterError, PhysicsError
+from cavities.numbers import TRUSTED, Input, count_by_status
+from cavities.sentences import nearest
+from fibre.causes import CAUSES, fidelity_without
+from fibre.herald import Detection, Heralded, Scheme
+from fibre.link import Link, LinkFigures, Row, budget, figures, seen
+from transducer.chain import bandwidth_of, convert, evaluate, link_of, same_device
+from transducer.conversion import Conversion
+from transducer.devices.datasheet import Datasheet
+from transducer.devices.electro_optic import ElectroOptic
+from transducer.scenario import ArmSetup, Scenario, varied
+
+ENGINES = ("all", "scattering", "master-equation")
+"""What may compute the conversion; ``all`` computes it twice and compares."""
+
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+"""Agreement asked of two engines: relative, or in quanta."""
+
+
+@dataclass(frozen=True)
+class Referee:
+    """What a second, independent engine says about one conversion.
+
+    Parameters
+    ----------
+    engine : str
+        Its name, or ``none``.
+    conversion : Conversion, optional
+        Its answer at the compared frequencies.
+    max_relative_deviation : float, optional
+        Largest relative difference of efficiency or noise [1].
+    agrees : bool, optional
+        Whether every difference is within 1e-6 relative or 1e-9 quanta.
+    note : str
+        Why there is none, in a sentence.
+    """
+
+    engine: str
+    conversion: Conversion | None = None
+    max_relative_deviation: float | None = None
+    agrees: bool | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ArmConversion:
+    """What one arm's device does.
+
+    Parameters
+    ----------
+    arm : str
+        A or B.
+    device : str
+        Its name.
+    at_signal : Conversion
+        At the photon's centre frequency, one value.
+    spectrum : Conversion
+        On a grid around the line, for pictures.
+    bandwidth : float
+        Full width at half maximum [rad/s].
+    cooperativity : float, optional
+        None for a data sheet.
+    reference_plane : str
+        Where efficiency and noise are counted.
+    referee : Referee
+        The second opinion.
+    """
+
+    arm: str
+    device: str
+    at_signal: Conversion
+    spectrum: Conversion
+    bandwidth: float
+    cooperativity: float | None
+    reference_plane: str
+    referee: Referee
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one heralding scheme gives on a link.
+
+    Parameters
+    ----------
+    scheme : Scheme
+        The scheme.
+    figures : LinkFigures
+        Its figures.
+    pair : Heralded
+        The delivered, unnormalised state.
+    limits : tuple of (str, float)
+        Causes that cost fidelity, with what the fidelity gains without each [1], largest first.
+    """
+
+    scheme: Scheme
+    figures: LinkFigures
+    pair: Heralded
+    limits: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class LinkReport:
+    """All that `simulate` found.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What was asked.
+    engine : str
+        Engine of the conversion that the link rests on.
+    conversions : tuple of two ArmConversion
+        A and B.
+    rows : tuple of Row
+        The budget.
+    outcomes : tuple of Outcome
+        One per scheme; the first is the best one.
+    uncertainty : dict
+        Figure name to (down, up): one sigma from the inputs that state one.
+    varied_inputs : tuple of Input
+        Those inputs.
+    warnings : tuple of str
+        What a reader must know, in sentences.
+    """
+
+    scenario: Scenario
+    engine: str
+    conversions: tuple[ArmConversion, ArmConversion]
+    rows: tuple[Row, ...]
+    outcomes: tuple[Outcome, ...]
+    uncertainty: dict[str, tuple[float, float]]
+    varied_inputs: tuple[Input, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def best(self) -> Outcome:
+        """The outcome that gives most: distillable rate first, then fidelity."""
+        return self.outcomes[0]
+
+
+def simulate(
+    scenario: Scenario,
+    engine: str = "all",
+    schemes: Sequence[Scheme] | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> LinkReport:
+    """Everything about a scenario.
+
+    Conversion, second opinion, budget, entanglement, limits and uncertainty.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The link.
+    engine : str
+        One of `ENGINES`.
+    schemes : sequence of Scheme, optional
+        Heralding schemes; those of the scenario by default.
+    progress : callable
+        Told in words what is being done.
+
+    Returns
+    -------
+    LinkReport
+        Best scheme first.
+
+    Raises
+    ------
+    ParameterError, UnstableError, ValidityError, TruncationError
+        A sentence that names the scenario's file.
+    """
+    if engine not in ENGINES:
+        raise ParameterError(f"engine '{engine}' is not known; {nearest(engine, ENGINES)}")
+    try:
+        return _simulate(scenario, engine, tuple(schemes or scenario.schemes), progress)
+    except PhysicsError as error:
+        if str(error).startswith(scenario.label):
+            raise
+        raise type(error)(f"{scenario.label}: {error}") from None
+    except (ArithmeticError, np.linalg.LinAlgError):
+        raise ParameterError(
+            f"{scenario.label}: a number is too large or too small to compute with; look for a "
+            "slip in an exponent or a unit"
+        ) from None
+
+
+def _simulate(
+    scenario: Scenario, engine: str, schemes: tuple[Scheme, ...], progress: Callable[[str], None]
+) -> LinkReport:
+    main = "master-equation" if engine == "master-equation" else "scattering"
+    progress("photons through both arms")
+    link = link_of(scenario, main)
+    photons, rows = budget(link)
+    detection = seen(photons, link.station)
+    progress("conversion" if engine != "all" else "conversion, by two engines")
+    conversions = _conversions(scenario, main, engine == "all")
+    outcomes = []
+    for scheme in schemes:
+        found, pair = figures(link, scheme, detection)
+        limits = _limits(link, scheme, detection, float(found.fidelity))
+        outcomes.append(Outcome(scheme, found, pair, limits))
+    outcomes.sort(
+        key=lambda o: (float(o.figures.hashing_rate), float(o.figures.fidelity)), reverse=True
+    )
+    progress("uncertainty of the inputs")
+    band, used, said = _uncertainty(scenario, outcomes[0])
+    return LinkReport(
+        scenario,
+        main,
+        conversions,
+        rows,
+        tuple(outcomes),
+        band,
+        used,
+        (*_warnings(scenario, conversions), *said),
+    )
+
+
+def _conversions(
+    scenario: Scenario, main: str, second_opinion: bool
+) -> tuple[ArmConversion, ArmConversion]:
+    found: list[ArmConversion] = []
+    for arm in scenario.arms:
+        if (
+            found
+            and same_device(scenario.arms[0], arm)
+            and (arm.emitter.offset == scenario.arms[0].emitter.offset)
+        ):
+            found.append(replace(found[0], arm=arm.name, device=arm.device_name))
+            continue
+        width = bandwidth_of(arm)
+        at = np.array([arm.emitter.offset])
+        span = arm.emitter.offset + width * np.linspace(-3, 3, 301)
+        C = arm.device.cooperativity(arm.pump)
+        found.append(
+            ArmConversion(
+                arm.name,
+                arm.device_name,
+                convert(arm, main, at),
+                convert(arm, "scattering", span),
+                width,
+                None if C is None else float(C),
+                arm.device.reference_plane,
+                _second_opinion(arm, width) if second_opinion else _no_opinion(main),
+            )
+        )
+    return found[0], found[1]
+
+
+def _no_opinion(main: str) -> Referee:
+    return Referee("none", note=f"only the {main} engine was asked; use --engine all to compare")
+
+
+def _second_opinion(arm: ArmSetup, width: float) -> Referee:
+    """Ask the master equation at the signal and across the line, and compare with scattering."""
+    omega = arm.emitter.offset + width * np.array([0.0, -1.0, -0.5, 0.5, 1.0])
+    try:
+        theirs = convert(arm, "master-equation", omega)
+    except PhysicsError as error:
+        return Referee("none", note=str(error))
+    ours = convert(arm, "scattering", omega)
+    deviations, agrees = [], True
+    pairs = ((ours.efficiency, theirs.efficiency), (ours.noise_out, theirs.noise_out))
+    for one, two in pairs:
+        difference = np.abs(one - two)
+        scale = np.maximum(np.abs(one), np.finfo(float).tiny)
+        relative = np.where(difference == 0, 0.0, difference / scale)
+        deviations.append(float(np.max(relative)))
+        agrees &= bool(np.all((relative <= RELATIVE) | (difference <= ABSOLUTE)))
+    return Referee("master-equation", theirs, max(deviations), agrees)
+
+
+def _limits(
+    link: Link, scheme: Scheme, detection: Detection, fidelity: float
+) -> tuple[tuple[str, float], ...]:
+    gains = []
+    for cause in CAUSES:
+        better = fidelity_without(link, scheme, detection, cause)
+        if better is not None:
+            gains.append((cause.name, better - fidelity))
+    return tuple(sorted(gains, key=lambda item: -item[1]))
+
+
+BANDED = ("herald_probability", "fidelity", "delivered_rate", "hashing_rate")
+"""Link figures that get an uncertainty band."""
+
+
+def _uncertainty(
+    scenario: Scenario, best: Outcome
+) -> tuple[dict[str, tuple[float, float]], tuple[Input, ...], list[str]]:
+    """One-sigma band: each input that states a sigma moved down and up, the changes in quadrature.
+
+    A step that would leave the domain is left out and said.
+    """
+    used = tuple(entry for entry in scenario.inputs if entry.number.sigmas is not None)
+
+    def all_figures(which: Scenario) -> dict[str, float]:
+        link = evaluate(which, best.scheme)
+        arm = which.arms[0]
+        signal = convert(arm, "scattering", np.array([arm.emitter.offset]))
+        out = {name: float(getattr(link, name)) for name in BANDED}
+        out["efficiency"] = float(signal.efficiency[0])
+        out["added_noise"] = float(signal.added_noise[0])
+        return out
+
+    if not used:
+        return {}, used, []
+    centre = all_figures(scenario)
+    down, up = dict.fromkeys(centre, 0.0), dict.fromkeys(centre, 0.0)
+    said = []
+    for entry in used:
+        assert entry.number.sigmas is not None
+        minus, plus = entry.number.sigmas
+        moved = []
+        for step in (-minus, plus):
+            try:
+                moved.append(all_figures(varied(scenario, entry, entry.number.value + step)))
+            except (PhysicsError, DataError):
+                said.append(
+                    f"{entry.file} '{entry.key}': one sigma of {step:+.3g} from "
+                    f"{entry.number.value:g} leaves the domain; the band leaves that step out"
+                )
+        for name, value in centre.items():
+            steps = [m[name] - value for m in moved]
+            down[name] += min(0.0, 0.0, *steps) ** 2
+            up[name] += max(0.0, 0.0, *steps) ** 2
+    return {n: (float(np.sqrt(down[n])), float(np.sqrt(up[n]))) for n in centre}, used, said
+
+
+def _warnings(scenario: Scenario, conversions: tuple[ArmConversion, ArmConversion]) -> list[str]:
+    said: list[str] = []
+    for arm, found in zip(scenario.arms, conversions, strict=True):
+        device, pump = arm.device, arm.pump
+        if isinstance(device, Datasheet):
+            said.append(
+                f"{found.device}: a data sheet; a single-pole line is assumed, and pump light in "
+                "the gate is not counted"
+            )
+        if isinstance(device, ElectroOptic) and pump is not None:
+            heating = device.microwave_internal.heating
+            if heating is not None and not heating.covers(device.pump_photons(pump)):
+                said.append(
+                    f"{found.device}: the pump lies outside the range in which its heating was "
+                    "measured; "
+                    "the noise is an extrapolation"
+                )
+            if pump.pulse_length is not None:
+                said.append(
+                    f"{found.device}: conversion taken as steady during the "
+                    f"{1e9 * pump.pulse_length:.0f} ns pump pulse "
+                    f"(pulse times angular bandwidth {pump.pulse_length * found.bandwidth:.1f})"
+                )
+        if found.referee.agrees is False:
+            said.append(
+                f"{found.device}: the two engines differ by "
+                f"{found.referee.max_relative_deviation:.2g}, "
+                f"more than {RELATIVE:g} relative and {ABSOLUTE:g} quanta"
+            )
+        if found.referee.engine == "none" and "only the" not in found.referee.note:
+            said.append(f"{found.device}: no second engine: {found.referee.note}")
+    counts = count_by_status(scenario.inputs)
+    weak = {s: n for s, n in counts.items() if s not in (*TRUSTED, "secondary")}
+    if weak:
+        listed = ", ".join(f"{n} {s}" for s, n in weak.items())
+        said.append(
+            f"{sum(weak.values())} of {len(scenario.inputs)} inputs cannot carry a prediction: "
+            f"{listed}"
+        )
+    return list(dict.fromkeys(said))
+
+
+def verdict(report: LinkReport) -> str:
+    """The answer in one sentence.
+
+    Entanglement or not, how much, what limits it, and what it rests on.
+    """
+    best = report.best
+    f = best.figures
+    fidelity, rate = float(f.fidelity), float(f.delivered_rate)
+    total, weak = len(report.scenario.inputs), _untrusted(report.scenario.inputs)
+    rests = f"{weak} of its {total} inputs are recalled, guessed, tuned or back-solved"
+    band = report.uncertainty.get("fidelity")
+    spread = f" (-{band[0]:.2g}/+{band[1]:.2g})" if band else " (no input states an uncertainty)"
+    cause = (
+        best.limits[0][0]
+        if best.limits and best.limits[0][1] > 1e-6
+        else "nothing but the scheme itself"
+    )
+    largest = max(report.rows, key=lambda row: float(row.loss_db))
+    if float(f.negativity) <= 1e-12:
+        head = (
+            f"No entanglement: the best scheme, {best.scheme.value}, heralds {_si(rate)} pairs/s "
+            "of "
+            f"fidelity {fidelity:.3f}{spread}"
+        )
+    elif float(f.hashing) <= 0:
+        head = (
+            f"Entangled but not distillable by hashing: {best.scheme.value} delivers {_si(rate)} "
+            "pairs/s of "
+            f"fidelity {fidelity:.3f}{spread}"
+        )
+    else:
+        head = (
+            f"Entanglement: {best.scheme.value} delivers {_si(rate)} pairs/s of fidelity "
+            f"{fidelity:.3f}{spread}, "
+            f"worth {_si(float(f.hashing_rate))} ebit/s"
+        )
+    return (
+        f"{head}; fidelity is limited by {cause}, the rate by {largest.element} "
+        f"({float(largest.loss_db):.1f} dB in arm {largest.arm}); {rests}."
+    )
+
+
+def _untrusted(inputs: Sequence[Input]) -> int:
+    return sum(e.number.status not in (*TRUSTED, "secondary") for e in inputs)
+
+
+def _si(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def frequencies_hz(conversion: Conversion) -> NDArray[np.float64]:
+    """Offsets of a conversion as ordinary frequencies [Hz], for pictures and archives."""
+    return np.asarray(ordinary(conversion.omega))
