@@ -39,6 +39,7 @@ def test_it_opens_in_xarray_with_units_and_schema(path: Path, report) -> None:
         assert all("units" in found[n].attrs for n in found.data_vars if found[n].dtype.kind == "f")
         assert (found["status"] == 0).all()
         assert "numpy" in json.loads(found.attrs["versions"])
+        assert json.loads(found.attrs["inputs_by_status"])["recalled"] == 8
         assert found.attrs["git_revision"] or not (Path(__file__).parent.parent / ".git").exists()
         state = found["state_real"].values + 1j * found["state_imag"].values
         assert np.trace(state[0]) == pytest.approx(1.0)
@@ -143,5 +144,6 @@ def test_the_picture_has_three_panels_with_words(report, tmp_path: Path) -> None
     figure = plots.link_figure(report)
     labels = {axes.get_xlabel() for axes in figure.axes}
     assert len(figure.axes) == 3
+    assert "8 recalled" in figure.get_supxlabel()
     assert any("MHz" in label for label in labels)
     assert any("dB" in label for label in labels)

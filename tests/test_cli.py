@@ -102,6 +102,21 @@ def test_the_master_equation_alone_carries_the_link_too(tmp_path: Path) -> None:
         assert both[0]["herald"][key] == pytest.approx(both[1]["herald"][key], rel=1e-6)
 
 
+@pytest.mark.slow
+def test_a_noise_beyond_any_fock_space_is_computed_by_scattering_and_said(tmp_path: Path) -> None:
+    hot = METRO.replace('pump.sideband = "red"', "override.baths.internal_occupation = 40.0", 1)
+    (tmp_path / "hot.toml").write_text(hot, "utf-8")
+    done = transducer("link", "hot.toml", "--json", "--no-files", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["referee"]["engine"] == "none"
+    assert "Fock space of dimension" in found["referee"]["note"]
+    alone = transducer(
+        "link", "hot.toml", "--engine", "master-equation", "--no-files", cwd=tmp_path
+    )
+    refused(alone, "hot.toml", "Fock space of dimension", "scattering engine is exact")
+
+
 EDITS = {
     "unknown key": (
         "bright_population",

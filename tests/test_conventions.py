@@ -67,3 +67,21 @@ def test_no_file_holds_the_address_of_a_registry() -> None:
         assert not re.search(
             r"https?://(pypi|files\.pythonhosted|registry)", path.read_text("utf-8")
         )
+
+
+def test_the_readmes_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    exec(compile(code, "README.md", "exec"), {})
+    assert "microwave.int" in capsys.readouterr().out
+
+
+def test_nothing_tracked_holds_a_machine_path() -> None:
+    import subprocess
+
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.split()
+    for name in filter(lambda n: (REPOSITORY / n).is_file(), listed):
+        text = (REPOSITORY / name).read_text("utf-8", errors="ignore")
+        assert not re.search(r"(?<![\w.])/(home|root|Users|work)/\w", text), name

@@ -130,7 +130,8 @@ def test_the_command_says_so_when_the_namesake_is_found_first(tmp_path: Path) ->
     done = run(code, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "belongs to another distribution" in done.stderr
+    assert "is another one" in done.stderr
+    assert "pip uninstall transducer" in done.stderr
 
 
 @pytest.mark.parametrize(

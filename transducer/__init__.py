@@ -4,9 +4,11 @@
 are used.
 """
 
-from transducer._beside import refuse_namesake
+from transducer_toolkit import namesake
 
-refuse_namesake()
+_problem = namesake()
+if _problem is not None:
+    raise ImportError(_problem)
 
 from transducer.chain import evaluate, link_of  # noqa: E402
 from transducer.conversion import Conversion  # noqa: E402

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cavities.errors import DataError
+from cavities.numbers import count_by_status
 from fibre.link import LinkFigures
 from transducer.contract import versions
 from transducer.simulation import LinkReport, frequencies_hz, verdict
@@ -231,6 +232,7 @@ def dataset_of(report: LinkReport) -> "xarray.Dataset":
         "engine": report.engine,
         "verdict": verdict(report),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "inputs_by_status": json.dumps(count_by_status(scenario.inputs)),
         "git_revision": git_revision(),
         "versions": json.dumps(versions()),
     }

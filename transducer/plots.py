@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cavities.numbers import count_by_status
 from fibre.link import Row
 from transducer.simulation import ArmConversion, LinkReport, frequencies_hz
 
@@ -124,6 +125,12 @@ def link_figure(report: LinkReport) -> "Figure":
         f"{float(best.delivered_rate):.3g} "
         "pairs/s, "
         f"fidelity {float(best.fidelity):.3f}"
+    )
+    counts = count_by_status(report.scenario.inputs)
+    figure.supxlabel(
+        f"rests on {len(report.scenario.inputs)} inputs: "
+        + ", ".join(f"{n} {status}" for status, n in counts.items()),
+        fontsize="small",
     )
     return figure
 
