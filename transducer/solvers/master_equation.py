@@ -153,22 +153,18 @@ class _Solved:
                 answers[q][k] = -(row @ solved[:, q]) / self.scale
         return answers
 
-    @property
-    def leakage(self) -> float:
-        """Largest population of any mode's highest level."""
-        return float(max(np.abs(self._top(name)) for name in self.a))
-
-    def _top(self, name: str) -> float:
+    def populations(self, name: str) -> NDArray[np.float64]:
+        """Populations of the levels of one mode, shape (levels,)."""
         a = self.a[name]
-        number = np.rint((a.conj().T @ a).diagonal().real)
-        return float(np.sum(self.rho.diagonal().real[number == number.max()]))
+        number = np.rint((a.conj().T @ a).diagonal().real).astype(int)
+        return np.bincount(number, weights=self.rho.diagonal().real)
 
 
 @dataclass(frozen=True)
 class _Answer:
     amplitude: Complex
     noise: NDArray[np.float64]
-    leakage: float
+    populations: Mapping[str, NDArray[np.float64]]
     block: int
 
 
@@ -195,7 +191,8 @@ def _answer(
         amplitude = rate * solved.resolvents(omega, [(b @ rho - rho @ b, a)])[0]
     interference = out.occupation * response
     noise = out.occupation + 2 * out.kappa * (spectrum - interference).real
-    return _Answer(amplitude, noise, solved.leakage, solved.largest)
+    populations = {name: solved.populations(name) for name in solved.a}
+    return _Answer(amplitude, noise, populations, solved.largest)
 
 
 def _first_guess(hamiltonian: Hamiltonian) -> dict[str, int]:
@@ -209,8 +206,16 @@ def _first_guess(hamiltonian: Hamiltonian) -> dict[str, int]:
     return levels
 
 
-def _enlarged(levels: Mapping[str, int], mode: str) -> dict[str, int]:
-    return {**levels, mode: levels[mode] + max(1, int(np.ceil(0.2 * levels[mode])))}
+def _enlarged(levels: Mapping[str, int], mode: str, more: int = 0) -> dict[str, int]:
+    return {**levels, mode: levels[mode] + max(1, more, int(np.ceil(0.2 * levels[mode])))}
+
+
+def _missing_levels(populations: NDArray[np.float64], move: float) -> int:
+    """Levels still missing, if the error falls from level to level as the populations do."""
+    if len(populations) < 4 or not 0 < populations[-2] < populations[-3]:
+        return 0
+    fall = float(np.log(populations[-3] / populations[-2]))
+    return int(np.ceil(np.log(move) / fall))
 
 
 def _distance(one: _Answer, two: _Answer, rtol: float, atol: float) -> float:
@@ -298,11 +303,14 @@ def convert(
             )
         if max(moves.values()) <= 1.0:
             break
+        found = answer(tuple(levels.values()))
         for mode, move in moves.items():
             if move > 1.0:
-                levels = _enlarged(levels, mode)
+                more = _missing_levels(found.populations[mode], move)
+                levels = _enlarged(levels, mode, more)
     best = _answer(hamiltonian, levels, source, target, omega)
-    report = Truncation(dict(levels), max(moves.values()), best.leakage, best.block)
+    leakage = max(float(np.abs(p[-1])) for p in best.populations.values())
+    report = Truncation(dict(levels), max(moves.values()), leakage, best.block)
     return Conversion(
         omega, best.amplitude, best.noise, source, target, "master-equation", truncation=report
     )
