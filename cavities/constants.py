@@ -37,6 +37,17 @@ def angular(frequency_hz: Real) -> Real:
     return 2.0 * np.pi * frequency_hz
 
 
+def wavelength_nm(omega: float) -> float:
+    """Vacuum wavelength [nm] of light at `omega` [rad/s].
+
+    Examples
+    --------
+    >>> round(wavelength_nm(angular(193.4144890e12)), 3)
+    1550.0
+    """
+    return 1e9 * LIGHT_SPEED / float(np.max(ordinary(omega)))
+
+
 def ordinary(omega: Real) -> Real:
     """Turn an angular frequency [rad/s] into an ordinary one [Hz]: the inverse of `angular`.
 

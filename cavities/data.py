@@ -111,6 +111,8 @@ def read_toml(path: Path, label: str | None = None) -> Mapping[str, object]:
         return _parsed(path, name, stamp.st_mtime_ns, stamp.st_size)
     except FileNotFoundError:
         raise DataError(f"{name}: there is no such file; check the path") from None
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{name}: cannot be read: {reason}; name a TOML file") from None

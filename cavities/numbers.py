@@ -5,7 +5,7 @@ Everything read from a file is built from the types here.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -21,6 +21,9 @@ Status = Literal[
     "identity",
 ]
 """How a number is known; the one vocabulary of the project (CONVENTIONS.md)."""
+
+STATUSES: tuple[str, ...] = get_args(Status)
+"""The vocabulary, in the order of trust."""
 
 TRUSTED = ("read", "abstract", "derived")
 """Statuses that can carry a prediction."""
@@ -40,7 +43,8 @@ class Strict(BaseModel):
 Size = Annotated[float, Field(ge=0)]
 
 
-def _both_ways(sigma: object) -> object:
+def both_ways(sigma: object) -> object:
+    """Read one sigma as the same step down and up."""
     return [sigma, sigma] if isinstance(sigma, (int, float)) else sigma
 
 
@@ -57,9 +61,7 @@ class Number(Strict):
     value: float
     where: Annotated[str, Field(min_length=1)]
     status: Status
-    sigma: Annotated[
-        list[Size], BeforeValidator(_both_ways), Field(min_length=2, max_length=2)
-    ] = []
+    sigma: Annotated[list[Size], BeforeValidator(both_ways), Field(min_length=2, max_length=2)] = []
     min: float | None = None
     max: float | None = None
     max_status: Status | None = None
@@ -77,6 +79,21 @@ class Number(Strict):
     def sigmas(self) -> tuple[float, float] | None:
         """One-sigma steps (down, up), or None where no uncertainty is stated."""
         return (self.sigma[0], self.sigma[1]) if self.sigma else None
+
+
+def weakest(numbers: Iterable[Number]) -> str:
+    """Status of the least trustworthy of some numbers, the maximum of a data sheet included.
+
+    The vocabulary is in the order of trust, from ``read`` to ``identity``.
+
+    Examples
+    --------
+    >>> read, tuned = (Number(value=1.0, where="x", status=s) for s in ("read", "tuned"))
+    >>> weakest([read, tuned])
+    'tuned'
+    """
+    statuses = [s for n in numbers for s in (n.status, n.max_status) if s is not None]
+    return max(statuses, key=STATUSES.index)
 
 
 class Positive(Number):
@@ -127,7 +144,7 @@ def count_by_status(inputs: Iterable[Input]) -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     statuses = [entry.number.status for entry in inputs]
-    for status in Status.__args__:  # type: ignore[attr-defined]
+    for status in STATUSES:
         if status in statuses:
             counts[status] = statuses.count(status)
     return counts

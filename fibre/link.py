@@ -136,6 +136,7 @@ class LinkFigures:
     )
     latency: Real = _figure("s", "time from the end of the emission until both nodes know")
     attempt_period: Real = _figure("s", "time per attempt")
+    waiting: Real = _figure("1", "attempt period over the steps that must follow each other")
     rate: Real = _figure("1/s", "heralds per second while the link is up")
     delivered_rate: Real = _figure("1/s", "heralded pairs per second, down times counted")
     hashing: Real = _figure("1", "distillable ebits per delivered pair, lower bound")
@@ -379,9 +380,8 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
     pair = heralded(link, scheme, detection)
     final, latency = delivered(link, pair)
     travel = np.maximum(_travel(link.arms[0]), _travel(link.arms[1]))
-    period = schedule.attempt_period(
-        scheme.rounds, station.gate, station.detector.dead_time, travel, travel
-    )
+    steps = (scheme.rounds, station.gate, station.detector.dead_time, travel, travel)
+    period = schedule.attempt_period(*steps)
     switches = [e.switch_time for arm in link.arms for e in arm.elements]
     up = schedule.availability(max(switches, default=0.0))
     probability = final.probability
@@ -408,6 +408,7 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
         negativity=negativity(final.normalised),
         latency=latency,
         attempt_period=period,
+        waiting=period / schedule.serial_time(*steps),
         rate=probability / period,
         delivered_rate=up * probability / period,
         hashing=hashing,
@@ -428,7 +429,7 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
 
 
 def _separability(seen_: Detection, scheme: Scheme, station: Station) -> Real:
-    """P00 P11 over the squared coherence: a herald of these arms is entangled exactly below one.
+    """P00 P11 over the squared coherence: below one exactly when a herald is entangled (0 < α < 1).
 
     It depends neither on the bright-state populations nor on the scheme, but for the phase noise.
     """

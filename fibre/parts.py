@@ -3,17 +3,25 @@
 A file each, every number with its address and status, turned into link elements.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import AfterValidator, Field
 
 from cavities import data
-from cavities.constants import LIGHT_SPEED, angular
+from cavities.constants import angular, wavelength_nm
 from cavities.errors import DataError
-from cavities.numbers import Input, NonNegative, Number, Positive, Share, Strict, numbers_in
+from cavities.numbers import (
+    Input,
+    NonNegative,
+    Number,
+    Positive,
+    Share,
+    Strict,
+    numbers_in,
+    weakest,
+)
 from cavities.sentences import nearest
 from fibre.detectors import Detector
 from fibre.elements import Element, FabryPerot, FibreSpan, Loss, decibels
@@ -134,18 +142,6 @@ _MODELS: dict[str, type[Part]] = {
     "memory": QubitPart,
 }
 
-_ORDER = (
-    "read",
-    "abstract",
-    "derived",
-    "secondary",
-    "fitted",
-    "identity",
-    "tuned",
-    "recalled",
-    "guess",
-)
-
 
 def load_part(
     name: str, override: dict[str, object] | None = None, beside: Path | None = None
@@ -189,21 +185,8 @@ def inputs_of(part: Part, keys: list[str] | None = None) -> list[Input]:
     ]
 
 
-def weakest(numbers: Sequence[Number]) -> str:
-    """Status of the least trustworthy of some numbers, the maximum of a data sheet included.
-
-    Examples
-    --------
-    >>> read, recalled = (Number(value=1.0, where="x", status=s) for s in ("read", "recalled"))
-    >>> weakest([read, recalled])
-    'recalled'
-    """
-    statuses = [n.status for n in numbers] + [n.max_status for n in numbers if n.max_status]
-    return max(statuses, key=_ORDER.index)
-
-
 def _wavelength(table: Mapping[str, Number], carrier: float, what: str, part: FibrePart) -> str:
-    nm = LIGHT_SPEED / carrier * 2e9 * np.pi
+    nm = wavelength_nm(carrier)
     for key in table:
         if abs(float(key) - nm) <= 15.0:
             return key
@@ -223,7 +206,7 @@ def check_band(part: Part, carrier: float) -> None:
     DataError
         If the carrier [rad/s] lies outside the part's ``band_nm``.
     """
-    nm = LIGHT_SPEED / carrier * 2e9 * np.pi
+    nm = wavelength_nm(carrier)
     if part.band_nm is not None and not part.band_nm[0] <= nm <= part.band_nm[1]:
         raise DataError(
             f"parts/{part.key}: {nm:.1f} nm lies outside its band of {part.band_nm[0]:g} to "

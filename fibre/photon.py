@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavities import checks
-from cavities.constants import Real
+from cavities.constants import Real, ordinary
 from cavities.errors import ParameterError, ValidityError
 
 Spectrum = NDArray[np.float64]
@@ -135,6 +135,12 @@ class Wave:
     noise: Spectrum
 
     def __post_init__(self) -> None:
+        shapes = {np.shape(self.amplitude), np.shape(self.noise), self.grid.omega.shape}
+        if len(shapes) > 1 or np.ndim(self.amplitude) != 1:
+            raise ParameterError(
+                f"Wave takes one spectrum on its grid, got shapes {sorted(shapes)}; make one wave "
+                "per device and pump, and batch over lengths, populations or transmissions instead"
+            )
         checks.number("Wave.noise", self.noise, "quanta", at_least=0.0)
         if not self.norm <= 1 + 1e-9:
             raise ParameterError(
@@ -340,7 +346,7 @@ def overlap(first: Photon, second: Photon) -> float:
     one, two = first.wave, second.wave
     if not np.array_equal(one.grid.omega, two.grid.omega) or first.gate != second.gate:
         raise ParameterError("overlap: the two photons must share one SpectralGrid and one gate")
-    apart = abs(first.carrier - second.carrier) / (2 * np.pi)
+    apart = abs(float(np.max(ordinary(first.carrier - second.carrier))))
     if apart > SAME_CARRIER_HZ:
         raise ValidityError(
             f"the carriers of the two arms are {apart:.4g} Hz apart: their photons do not "

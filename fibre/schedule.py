@@ -93,9 +93,16 @@ class Schedule:
         float or ndarray, shape (...)
             Period [s].
         """
-        serial = self.reset + self.emission(rounds, gate, dead_time) + travel + message
+        serial = self.serial_time(rounds, gate, dead_time, travel, message)
         cooling = rounds * max(self.pump_on / self.pump_duty, 1 / self.repetition_rate)
-        return np.maximum(serial + self.feedback, cooling)
+        return np.maximum(serial, cooling)
+
+    def serial_time(
+        self, rounds: int, gate: float, dead_time: float, travel: Real, message: Real
+    ) -> Real:
+        """Time of the steps that must follow each other [s]; arguments as of `attempt_period`."""
+        emission = self.emission(rounds, gate, dead_time)
+        return self.reset + emission + travel + message + self.feedback
 
     def availability(self, switch_time: float) -> float:
         """Share of the time in which attempts can be made [1].

@@ -38,6 +38,8 @@ def test_it_opens_in_xarray_with_units_and_schema(path: Path, report) -> None:
         assert found["attempt_period"].attrs == {"units": "s", "long_name": "time per attempt"}
         assert all("units" in found[n].attrs for n in found.data_vars if found[n].dtype.kind == "f")
         assert (found["status"] == 0).all()
+        assert float(found["conversion_efficiency_a"]) == pytest.approx(0.087, rel=1e-3)
+        assert float(found["conversion_noise_b"]) == pytest.approx(0.16, rel=1e-3)
         assert "numpy" in json.loads(found.attrs["versions"])
         assert json.loads(found.attrs["inputs_by_status"])["recalled"] == 8
         assert found.attrs["git_revision"] or not (Path(__file__).parent.parent / ".git").exists()
@@ -48,6 +50,7 @@ def test_it_opens_in_xarray_with_units_and_schema(path: Path, report) -> None:
         assert np.allclose(total, detail["noise_out"], rtol=1e-12, atol=0)
         assert float(detail["efficiency"].max()) == pytest.approx(0.087, rel=1e-3)
         assert detail["budget_loss_db"].attrs["units"] == "dB"
+        assert "microwave waveguide" in str(detail["reference_plane"].values[0])
 
 
 def test_it_opens_in_plain_h5py_and_its_inputs_match_their_hashes(path: Path) -> None:
@@ -129,6 +132,41 @@ def test_a_file_that_appeared_meanwhile_is_kept_and_its_partner_withdrawn(tmp_pa
     with pytest.raises(DataError, match=r"a\.png: appeared meanwhile"):
         archive.place({tmp_path / "a.h5": b"mine", tmp_path / "a.png": b"mine"})
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a.png": b"theirs"}
+
+
+def test_an_overwrite_that_fails_halfway_brings_the_old_files_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    targets = [tmp_path / "a.h5", tmp_path / "a.png"]
+    archive.place(dict.fromkeys(targets, b"old"))
+    real = os.replace
+
+    def failing(source: Path, target: Path) -> None:
+        if Path(target).name == "a.png" and Path(source).suffix == ".tmp":
+            raise OSError(5, "Input/output error")
+        real(source, target)
+
+    monkeypatch.setattr("os.replace", failing)
+    with pytest.raises(DataError, match=r"a\.png: cannot be written: Input/output error"):
+        archive.place(dict.fromkeys(targets, b"new"), overwrite=True)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a.h5": b"old", "a.png": b"old"}
+
+
+def test_a_file_system_without_hard_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", no_links)
+    targets = [tmp_path / "a.h5", tmp_path / "a.png"]
+    archive.place(dict.fromkeys(targets, b"one"))
+    with pytest.raises(DataError, match="appeared meanwhile"):
+        archive.place(dict.fromkeys(targets, b"two"))
+    archive.place(dict.fromkeys(targets, b"three"), overwrite=True)
+    assert {p.read_bytes() for p in tmp_path.iterdir()} == {b"three"}
 
 
 def test_overwriting_replaces_both(tmp_path: Path) -> None:

@@ -104,7 +104,11 @@ def test_the_master_equation_alone_carries_the_link_too(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_noise_beyond_any_fock_space_is_computed_by_scattering_and_said(tmp_path: Path) -> None:
-    hot = METRO.replace('pump.sideband = "red"', "override.baths.internal_occupation = 40.0", 1)
+    hot = METRO.replace(
+        'pump.sideband = "red"',
+        "override.heating.low_noise = 50.0\noverride.heating.high_noise = 60.0",
+        1,
+    )
     (tmp_path / "hot.toml").write_text(hot, "utf-8")
     done = transducer("link", "hot.toml", "--json", "--no-files", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -252,15 +256,15 @@ EDITS = {
         ["mine.toml"],
     ),
     "a detector in an arm": (
-        'part = "conn.cryo_feedthrough"',
+        'part = "conn.uncooled_to_cryo_feedthrough"',
         'part = "det.snspd.commercial"',
         ["det.snspd.commercial", "cannot stand in an arm"],
     ),
     "a fibre without length": ("length_km = 12.5\n", "", ["fibre.g652d", "length_km"]),
     "a length without fibre": (
-        'part = "conn.cryo_feedthrough"',
-        'part = "conn.cryo_feedthrough"\nlength_km = 1.0',
-        ["conn.cryo_feedthrough", "length_km"],
+        'part = "conn.uncooled_to_cryo_feedthrough"',
+        'part = "conn.uncooled_to_cryo_feedthrough"\nlength_km = 1.0',
+        ["conn.uncooled_to_cryo_feedthrough", "length_km"],
     ),
     "a qubit that is a fibre": (
         'qubit = "qubit.ibm.heron_r3"',

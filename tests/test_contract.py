@@ -14,7 +14,14 @@ from transducer.contract import contract_of, json_schema
 SCHEMA = Path(__file__).resolve().parent.parent / "docs" / "link-contract.schema.json"
 PROMISED = {
     "conversion": {"efficiency", "added_noise", "bandwidth_hz", "cooperativity", "reference_plane"},
-    "referee": {"engine", "efficiency", "added_noise", "max_relative_deviation", "truncation"},
+    "referee": {
+        "arm",
+        "engine",
+        "efficiency",
+        "added_noise",
+        "max_relative_deviation",
+        "truncation",
+    },
     "link": {"rows", "arms", "total_loss_db"},
     "herald": {
         "protocol",
@@ -116,3 +123,32 @@ def test_a_data_sheet_has_no_referee_and_says_why() -> None:
     assert found["referee"]["engine"] == "none"
     assert "no Hamiltonian" in found["referee"]["note"]
     assert any("single-pole" in warning for warning in found["warnings"])
+
+
+def test_each_arm_has_its_own_referee() -> None:
+    from transducer.scenario import build_scenario
+
+    scenario = load_scenario("metro")
+    raw = dict(scenario.raw)
+    raw["arm_b"] = {
+        **raw["arm_b"],
+        "transducer": {**raw["arm_b"]["transducer"], "pump": {"cooperativity": 0.5}},
+    }
+    found = json.loads(
+        contract_of(simulate(build_scenario(raw, "x", scenario.folder), "all")).model_dump_json()
+    )
+    for conversion, referee in zip(found["conversions"], found["referees"], strict=True):
+        assert conversion["arm"] == referee["arm"]
+        assert referee["efficiency"] == pytest.approx(conversion["efficiency"], rel=1e-6)
+    assert found["referee"]["arm"] == found["conversion"]["arm"] == "A"
+    assert found["conversions"][0]["efficiency"] != found["conversions"][1]["efficiency"]
+
+
+def test_a_reader_of_this_version_accepts_what_later_ones_add() -> None:
+    found = printed("metro", "scattering")
+    found["schema_version"] = "1.7"
+    found["herald"]["something_new"] = 1
+    jsonschema.validate(found, json.loads(SCHEMA.read_text("utf-8")))
+    found["schema_version"] = "2.0"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found, json.loads(SCHEMA.read_text("utf-8")))

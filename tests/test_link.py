@@ -433,20 +433,191 @@ def test_a_photon_through_a_gain_is_refused() -> None:
 
 
 def test_emission_through_a_flat_converter_is_the_worked_herald() -> None:
-    """A converter much wider than the photon, one noise mode: the link's weights are L21's."""
-    from fibre import two_click
+    """A converter much wider than the photon and a gate of one noise mode: the link's weights are L21's."""
+    from fibre.herald import click_operator
+
+    grid = SpectralGrid.around(2e9, 16384)
+    tau, N = 0.3, 0.06
+    B = 2 * np.pi * 5e9
+    flat = N / (1 + (2 * grid.omega / B) ** 2)
+    from transducer.conversion import Conversion
+
+    conversion = Conversion(grid.omega, np.full(16384, np.sqrt(tau)) + 0j, flat, "a", "b", "test")
+    photon = emit(conversion, Emitter(Memory(1.0, 1.0), 0.1, 40e-9), grid, CARRIER)
+    gate = 4 / B  # K = T B/4 = 1
+    found = seen((photon, photon), Station(Detector("d", 1.0, 0.0), gate))
+    assert found.noise_modes == pytest.approx(1.0, rel=2e-3)
+    weights = click_operator(replace(found, noise_modes=1.0, dark=1e-3))
+    assert weights[1, 1] == pytest.approx(0.1722517917, rel=1e-5)
+    assert weights[1, 2] == pytest.approx(0.1333659665, rel=1e-5)
+
+
+def uneven_link() -> Link:
+    """Every number of arm A differs from arm B's."""
+    link = simple_link(flip=50e-9)
+    photons = (
+        replace(ideal(noise=0.02), bright=0.1),
+        replace(ideal(fwhm=60e-9, noise=0.005), bright=0.35),
+    )
+    one, two = (replace(arm, photon=photon) for arm, photon in zip(link.arms, photons, strict=True))
+    memories = (Memory(3e-6, 2e-6), Memory(1e-6, 1.5e-6))
+    arms = tuple(replace(arm, memory=m) for arm, m in zip((one, two), memories, strict=True))
+    return replace(link, arms=(arms[0], arms[1]))
+
+
+def test_every_number_goes_to_its_own_arm() -> None:
+    """The link's herald is the herald of its parts, put together by hand."""
+    from fibre import single_click, two_click
+
+    link = uneven_link()
+    photons, rows = budget(link)
+    found = seen(photons, link.station)
+    for arm, photon, tau, noise in zip(
+        link.arms, photons, (found.tau_a, found.tau_b), (found.noise_a, found.noise_b), strict=True
+    ):
+        lost = 10 ** (-(3.0 + 0.2 + arm.elements[1].length * 2e-4) / 10) * 0.9
+        share = arm.photon.wave.gate_share(link.station.gate)
+        assert tau == pytest.approx(lost * share, rel=1e-12)  # the gate cuts the photon ...
+        assert noise == pytest.approx(
+            lost * arm.photon.wave.mode_noise, rel=1e-12
+        )  # ... not the noise
+        assert photon.gate == link.station.gate
+    assert found.noise_a != found.noise_b
+    assert found.tau_a != found.tau_b
+    by_hand = single_click(found, 0.1, 0.35, link.station.phase_rms).state
+    assert heralded(link, Scheme.SINGLE_CLICK, found).state == pytest.approx(by_hand, abs=1e-15)
+    gap = link.station.gate + 50e-9  # the flip is longer than the dead time
+    memories = (link.arms[0].memory, link.arms[1].memory)
+    by_hand = two_click(found, 0.0, memories, gap).state
+    assert heralded(link, Scheme.TWO_CLICK, found).state == pytest.approx(by_hand, abs=1e-15)
+    swapped_memories = two_click(found, 0.0, memories[::-1], gap).state
+    assert abs(swapped_memories - by_hand).max() > 1e-6
+    assert {row.arm for row in rows} == {"A", "B"}
+
+
+def test_the_period_of_a_link_counts_both_ways_and_its_rate_the_switches() -> None:
+    link = uneven_link()
+    switch = Loss("switch", 1.0, switch_time=0.5)
+    arms = tuple(replace(arm, elements=(*arm.elements, switch)) for arm in link.arms)
+    held = replace(
+        link, arms=(arms[0], arms[1]), schedule=replace(link.schedule, hold=2.0, lock_duty=0.5)
+    )
+    travel = 10e3 * 1.468 / 299792458.0
+    for scheme, emission in ((Scheme.SINGLE_CLICK, 200e-9), (Scheme.TWO_CLICK, 650e-9 - 200e-9)):
+        found = evaluate_link(held, scheme)
+        assert found.attempt_period == pytest.approx(5e-6 + emission + 2 * travel + 1e-6, rel=1e-9)
+        assert found.waiting == pytest.approx(1.0)
+        assert found.delivered_rate / found.rate == pytest.approx(0.5 * 2.0 / 2.5)
+    slow = replace(held, schedule=replace(held.schedule, repetition_rate=100.0))
+    assert evaluate_link(slow, Scheme.SINGLE_CLICK).waiting == pytest.approx(
+        1e-2 / (6.2e-6 + 2 * travel), rel=1e-6
+    )
+
+
+def test_the_relay_bound_is_that_of_the_weaker_arm() -> None:
+    from fibre import relay_bound
+
+    assert relay_bound(0.3, 0.01, 2) == pytest.approx(-2 * np.log2(0.99))
+    assert relay_bound(0.01, 0.3, 2) == pytest.approx(-2 * np.log2(0.99))
+
+
+def test_the_metro_scenario_takes_its_timing_and_worst_cases_from_its_files() -> None:
+    scenario = load_scenario("metro")
+    assert scenario.schedule.repetition_rate == 1000.0  # the device's
+    assert scenario.schedule.flip == 32e-9  # the qubit's
+    assert scenario.schedule.pump_on == 100e-9
+    rows = {row.element: row for row in simulate(scenario, "scattering").rows}
+    margin = {name: row.loss_db_max - row.loss_db for name, row in rows.items()}
+    assert margin["SNSPD"] == pytest.approx(10 * np.log10(0.93 / 0.80))
+    assert margin["4 x Fabry-Perot stage, 50 MHz"] == pytest.approx(4 * 2.0)
+    assert margin["2 x LC/APC mated pair"] == pytest.approx(2 * 0.55)
+    assert rows["transducer sahu2022"].basis == "identity"
+
+
+def test_a_detuned_pump_takes_the_frame_with_it() -> None:
+    """Laser up by D: less power in the cavity, converted light up by D, optical detuning down by D."""
+    from cavities import Plane, Pump
+    from tests.conftest import reference_device
+
+    device = reference_device()
+    detuned = device.pump_for(
+        0.3, Pump(0.0, plane=Plane.FIBRE, insertion=0.5, detuning=2 * np.pi * 15e6)
+    )
+    assert device.cooperativity(detuned) == pytest.approx(0.3)
+    assert detuned.power > 2 * device.pump_for(0.3, Pump(0.0)).power
+    shifted = replace(device, delta_o=-2 * np.pi * 15e6)
+    from transducer.solvers import scattering
+
+    w = np.array([0.0, 1e7])
+    here = scattering.convert(device.linearise(detuned), device.source, device.target, w)
+    there = scattering.convert(
+        shifted.linearise(device.pump_for(0.3, Pump(0.0))), device.source, device.target, w
+    )
+    assert here.amplitude == pytest.approx(there.amplitude, rel=1e-12)
+    assert device.converted_frequency(detuned) - device.carrier == pytest.approx(
+        2 * np.pi * 15e6, rel=1e-3
+    )
+
+
+def test_a_wave_refuses_a_batch_of_devices() -> None:
+    with pytest.raises(ParameterError, match="one spectrum on its grid"):
+        Wave(GRID, np.ones((3, 512)) * 1e-6 + 0j, np.zeros((3, 512)))
+
+
+@pytest.mark.slow
+def test_a_pump_pulse_that_is_steady_enough_loses_a_few_per_cent() -> None:
+    """Square pump around the photon, mean-field ODE: what the steady theory leaves out at a product of 9."""
+    from scipy.integrate import solve_ivp
+
+    scenario = load_scenario("metro")
+    setup = scenario.arms[0]
+    device, pump, T = setup.device, setup.pump, 100e-9
+    o, e = device.optical, device.microwave
+    g = float(device.coupling(pump))
+    sigma = 40e-9 / np.sqrt(8 * np.log(2))
+
+    def u(t: float, t_0: float) -> float:
+        return float((2 * np.pi * sigma**2) ** -0.25 * np.exp(-((t - t_0) ** 2) / (4 * sigma**2)))
+
+    def converted(t_0: float, pulsed: bool) -> float:
+        def rhs(t: float, y: np.ndarray) -> list[complex]:
+            on = g if not pulsed or 0 < t < T else 0.0
+            return [
+                -o.kappa / 2 * y[0] - 1j * on * y[1],
+                -e.kappa / 2 * y[1] - 1j * on * y[0] - np.sqrt(e.kappa_ext) * u(t, t_0),
+            ]
+
+        t = np.linspace(-150e-9, 350e-9, 4001)
+        run = solve_ivp(
+            rhs, (t[0], t[-1]), np.zeros(2, complex), t_eval=t, rtol=1e-7, atol=1e-3, max_step=2e-9
+        )
+        return float(np.trapezoid(0.78**2 * o.kappa_ext * np.abs(run.y[0]) ** 2, t))
+
+    steady = converted(50e-9, False)
+    grid = link_of(scenario).arms[0].photon
+    assert steady == pytest.approx(grid.transmission / setup.emitter.efficiency, rel=1e-3)
+    best = max(converted(t_0, True) for t_0 in (35e-9, 40e-9, 45e-9, 50e-9))
+    assert 0.93 < best / steady < 1.0
+
+
+@pytest.mark.parametrize(("modes", "noise", "error"), [(10, 0.005, 2e-3), (10, 0.02, 7e-3)])
+def test_a_fractional_number_of_noise_modes_counts_right(
+    modes: int, noise: float, error: float
+) -> None:
+    """Noise spread over several modes of unequal strength against K = (sum)^2-free mean count of the photon's mode.
+
+    Exact no-click probability of independent thermal modes, prod 1/(1 + n_k), against (1 + N)^-K with the same
+    total: equal to second order in the noise per mode.
+    """
+    from fibre import click_operator
     from fibre.herald import Detection
 
-    tau, N = 0.3, 0.06
-    assert two_click(Detection(tau, tau, N, N, dark=1e-3)).probability == pytest.approx(
-        0.08720400356, rel=1e-9
-    )
-    link = simple_link()
-    photons, _ = budget(link)
-    found = seen(photons, link.station)
-    assert found.noise_a / found.tau_a == pytest.approx(
-        evaluate_link(link, Scheme.SINGLE_CLICK).added_noise_a
-    )
+    weights = np.exp(-np.linspace(0, 2, modes))
+    n = noise * weights / weights[0]
+    K = n.sum() / noise
+    exact = np.prod(1 / (1 + n)) - np.prod(1 / (1 + n)) ** 2
+    found = click_operator(Detection(0.0, 0.0, noise, noise, noise_modes=K))[0, 0]
+    assert found == pytest.approx(exact, rel=error)
 
 
 def test_emitter_loss_is_referred_back_into_the_noise() -> None:
@@ -462,14 +633,25 @@ def test_emitter_loss_is_referred_back_into_the_noise() -> None:
     assert half.noise_a == pytest.approx(full.noise_a)
 
 
-def test_the_band_moves_with_the_stated_sigma_and_is_silent_without_one() -> None:
-    report = simulate(load_scenario("metro"), "scattering")
-    assert [entry.key for entry in report.varied_inputs] == ["heating.occupation"]
-    down, up = report.uncertainty["added_noise"]
-    # n_add = n_wg + n_int kappa_int/kappa_wg, n_int = 0.2843(139) C^0.6349
-    expected = 0.0139 * 0.22594**0.6349 * 0.59 / 0.41
-    assert down == pytest.approx(expected, rel=1e-6)
-    assert up == pytest.approx(expected, rel=1e-6)
+def test_the_band_is_the_papers_own_where_it_states_one_and_absent_elsewhere() -> None:
+    """At the low-noise point the paper says 0.16 +0.02 -0.01: that band, and what it does to the fidelity."""
+    scenario = load_scenario("metro")
+    report = simulate(scenario, "scattering")
+    assert [e.key for e in report.varied_inputs] == ["heating.low_noise", "heating.high_noise"]
+    assert report.uncertainty["added_noise"] == pytest.approx((0.01, 0.02), rel=1e-6)
+    assert (
+        "efficiency" not in report.uncertainty
+    )  # no input of it states a sigma: zero would be a lie
+    raw = dict(scenario.raw)
+    for arm in ("arm_a", "arm_b"):
+        raw[arm] = {
+            **raw[arm],
+            "transducer": {**raw[arm]["transducer"], "override": {"heating.low_noise": 0.18}},
+        }
+    worse = evaluate(build_scenario(raw, "x", scenario.folder), report.best.scheme).fidelity
+    assert report.uncertainty["fidelity"][0] == pytest.approx(
+        float(report.best.figures.fidelity - worse), rel=1e-9
+    )
     assert simulate(load_scenario("metro_target"), "scattering").uncertainty == {}
 
 
@@ -504,7 +686,7 @@ def test_the_band_of_one_arms_number_does_not_move_the_other_arm() -> None:
     here = float(report.best.figures.herald_probability)
     there = float(simulate(other, "scattering", [Scheme.TWO_CLICK]).best.figures.herald_probability)
     assert report.uncertainty["herald_probability"][1] == pytest.approx(there - here, rel=1e-9)
-    assert report.uncertainty["efficiency"] == (0.0, 0.0)  # arm A's
+    assert "efficiency" not in report.uncertainty  # arm A states none
 
 
 def test_a_sigma_that_leaves_the_domain_is_left_out_and_said() -> None:

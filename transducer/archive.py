@@ -7,21 +7,24 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cavities.constants import ordinary
 from cavities.errors import DataError
 from cavities.numbers import count_by_status
 from fibre.link import LinkFigures
 from transducer.contract import versions
-from transducer.simulation import LinkReport, frequencies_hz, verdict
+from transducer.simulation import ArmConversion, LinkReport, frequencies_hz, verdict
 
 if TYPE_CHECKING:
     import h5py
@@ -92,7 +95,7 @@ def place(files: Mapping[Path, bytes], overwrite: bool = False) -> None:
         If a place is taken or cannot be written; nothing is left behind.
     """
     waiting: dict[Path, Path] = {}
-    placed: list[Path] = []
+    undo: list[Callable[[], object]] = []
     path = next(iter(files))
     try:
         for path, content in files.items():
@@ -100,22 +103,55 @@ def place(files: Mapping[Path, bytes], overwrite: bool = False) -> None:
             waiting[path] = _written(path, content)
         for path, temporary in waiting.items():
             if overwrite:
-                os.replace(temporary, path)
+                undo.append(_replaced(temporary, path))
             else:
-                os.link(temporary, path)
-                placed.append(path)
+                _claimed(temporary, path)
+                undo.append(partial(path.unlink, missing_ok=True))
     except FileExistsError:
-        for done in placed:
-            done.unlink(missing_ok=True)
+        _undone(undo)
         raise DataError(f"{path}: appeared meanwhile and is kept; choose another name") from None
     except (OSError, ValueError) as error:
-        for done in placed:
-            done.unlink(missing_ok=True)
+        _undone(undo)
         raise _unwritable(path, error) from None
     finally:
-        for temporary in waiting.values():
+        for temporary in [*waiting.values(), *map(_backup, waiting.values())]:
             temporary.unlink(missing_ok=True)
             IN_FLIGHT.discard(temporary)
+
+
+def _backup(temporary: Path) -> Path:
+    return temporary.with_suffix(".old")
+
+
+def _claimed(temporary: Path, path: Path) -> None:
+    """Move a file to a place that must be free."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: claim the name, then move onto it
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(temporary, path)
+
+
+def _replaced(temporary: Path, path: Path) -> Callable[[], object]:
+    """Move a file over another one; what is returned brings the old one back."""
+    kept = _backup(temporary)
+    back: Callable[[], object] = partial(path.unlink, missing_ok=True)
+    if path.exists():
+        IN_FLIGHT.add(kept)
+        try:
+            os.link(path, kept)
+        except OSError:
+            shutil.copy2(path, kept)
+        back = partial(os.replace, kept, path)
+    os.replace(temporary, path)
+    return back
+
+
+def _undone(steps: list[Callable[[], object]]) -> None:
+    for step in reversed(steps):
+        step()
 
 
 def _written(path: Path, content: bytes) -> Path:
@@ -199,6 +235,13 @@ def dataset_of(report: LinkReport) -> "xarray.Dataset":
     for entry in fields(LinkFigures):
         values = [float(getattr(o.figures, entry.name)) for o in outcomes]
         variables[entry.name] = (["scheme"], np.array(values), _attributes(entry.metadata))
+    for found in report.conversions:
+        for name, value, unit, meaning in _conversion_figures(found):
+            variables[f"{name}_{found.arm.lower()}"] = (
+                [],
+                np.array(value),
+                {"units": unit, "long_name": f"{meaning}, arm {found.arm}"},
+            )
     states = np.stack([o.pair.normalised for o in outcomes])
     basis = {"units": "1", "long_name": "delivered density matrix, basis 00 01 10 11"}
     variables["state_real"] = (["scheme", "row_state", "column_state"], states.real, basis)
@@ -237,6 +280,20 @@ def dataset_of(report: LinkReport) -> "xarray.Dataset":
         "versions": json.dumps(versions()),
     }
     return dataset
+
+
+def _conversion_figures(found: ArmConversion) -> tuple[tuple[str, float, str, str], ...]:
+    signal = found.at_signal
+    return (
+        ("conversion_efficiency", float(signal.efficiency[0]), "1", "efficiency at the signal"),
+        (
+            "conversion_noise",
+            float(signal.added_noise[0]),
+            "quanta",
+            "noise referred to the source",
+        ),
+        ("conversion_bandwidth", float(np.max(ordinary(found.bandwidth))), "Hz", "full width"),
+    )
 
 
 def _attributes(metadata: object) -> dict[str, str]:
@@ -292,7 +349,7 @@ def detail_of(report: LinkReport) -> "xarray.Dataset":
         "efficiency": (
             [*arms, "sample"],
             np.array([c.spectrum.efficiency for c in found]),
-            {"units": "1", "long_name": found[0].reference_plane},
+            {"units": "1", "long_name": "conversion efficiency, see reference_plane"},
         ),
         "noise_out": (
             [*arms, "sample"],
@@ -306,10 +363,16 @@ def detail_of(report: LinkReport) -> "xarray.Dataset":
         ),
         "bandwidth": (
             arms,
-            np.array([frequencies_hz_scalar(c.bandwidth) for c in found]),
+            np.array([ordinary(c.bandwidth) for c in found]),
             {"units": "Hz", "long_name": "full width at half maximum"},
         ),
     }
+    planes = np.array([c.reference_plane for c in found], dtype=object)
+    spectra["reference_plane"] = (
+        arms,
+        planes,
+        {"long_name": "where efficiency and noise are counted"},
+    )
     return xarray.Dataset(
         {**budget, **words, **spectra},
         coords={
@@ -317,11 +380,6 @@ def detail_of(report: LinkReport) -> "xarray.Dataset":
             "port": np.array(ports, dtype=object),
         },
     )
-
-
-def frequencies_hz_scalar(omega: float) -> float:
-    """One angular frequency [rad/s] as an ordinary one [Hz]."""
-    return omega / (2 * np.pi)
 
 
 def link_bytes(report: LinkReport) -> bytes:

@@ -105,7 +105,9 @@ def _arm(
                 "'station.gate_s'"
             )
     light = setup.device.pump_light(setup.pump)
-    photon = emit(conversion, setup.emitter, grid, setup.device.carrier, light)
+    photon = emit(
+        conversion, setup.emitter, grid, setup.device.converted_frequency(setup.pump), light
+    )
     basis = (setup.node_basis, setup.device_name, setup.device_basis)
     head = head_rows(photon, setup.emitter, setup.name, *basis)
     return Arm(setup.name, photon, head, setup.elements, setup.emitter.memory)

@@ -3,7 +3,6 @@
 The one object that ``transducer link --json`` prints, versioned and described by a schema.
 """
 
-import math
 import platform
 import sys
 from typing import Literal
@@ -58,8 +57,9 @@ class ConversionOut(_Out):
 
 
 class RefereeOut(_Out):
-    """What an independent engine says about the same conversion."""
+    """What an independent engine says about the conversion of one arm."""
 
+    arm: str
     engine: str
     efficiency: float | None
     added_noise: float | None
@@ -166,6 +166,7 @@ class Contract(_Out):
     conversion: ConversionOut
     conversions: list[ConversionOut]
     referee: RefereeOut
+    referees: list[RefereeOut]
     link: LinkOut
     herald: HeraldOut
     bounds: BoundsOut
@@ -219,7 +220,8 @@ def contract_of(report: LinkReport) -> Contract:
         ),
         conversion=conversions[0],
         conversions=conversions,
-        referee=_referee(report.conversions),
+        referee=_referee(report.conversions[0]),
+        referees=[_referee(c) for c in report.conversions],
         link=LinkOut(
             rows=[
                 RowOut.model_validate(
@@ -248,6 +250,13 @@ def contract_of(report: LinkReport) -> Contract:
     )
 
 
+def _open(schema: object) -> object:
+    """Let every object hold keys that later versions add."""
+    if isinstance(schema, dict):
+        return {k: _open(v) for k, v in schema.items() if (k, v) != ("additionalProperties", False)}
+    return [_open(entry) for entry in schema] if isinstance(schema, list) else schema
+
+
 def _one(value: Real) -> float:
     return float(np.asarray(value).reshape(()))
 
@@ -267,27 +276,19 @@ def _conversion(found: ArmConversion) -> ConversionOut:
     )
 
 
-def _referee(conversions: tuple[ArmConversion, ArmConversion]) -> RefereeOut:
-    """The second opinion on the arm where the engines differ most.
-
-    Silent if either arm has none.
-    """
-
-    def deviation(found: ArmConversion) -> float:
-        value = found.referee.max_relative_deviation
-        return math.inf if value is None else value
-
-    worst = max(conversions, key=deviation).referee
-    theirs = worst.conversion
+def _referee(found: ArmConversion) -> RefereeOut:
+    opinion = found.referee
+    theirs = opinion.conversion
     cut = theirs.truncation if theirs is not None else None
     return RefereeOut(
-        engine=worst.engine,
+        arm=found.arm,
+        engine=opinion.engine,
         efficiency=None if theirs is None else _one(theirs.efficiency[0]),
         added_noise=None if theirs is None else _one(theirs.added_noise[0]),
-        max_relative_deviation=worst.max_relative_deviation,
-        agrees=worst.agrees,
+        max_relative_deviation=opinion.max_relative_deviation,
+        agrees=opinion.agrees,
         truncation=None if cut is None else dict(cut.levels),
-        note=worst.note,
+        note=opinion.note,
     )
 
 
@@ -325,6 +326,9 @@ def _protocol(outcome: Outcome) -> ProtocolOut:
 
 def json_schema() -> dict[str, object]:
     """JSON Schema of the contract, as it stands in ``docs/link-contract.schema.json``."""
-    schema = Contract.model_json_schema(mode="serialization")
+    schema = _open(Contract.model_json_schema(mode="serialization"))
+    assert isinstance(schema, dict)
+    # a reader of version 1.0 accepts what later versions 1.x add
+    schema["properties"]["schema_version"] = {"type": "string", "pattern": r"^1\.[0-9]+$"}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return schema

@@ -57,7 +57,7 @@ class Emitter:
         checks.number("Emitter.idle", self.idle, "s", at_least=0.0)
 
 
-STEADY = 4.0
+STEADY = 8.0
 """Smallest pump-pulse length times angular bandwidth for which a steady conversion is used."""
 
 

@@ -3,17 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cavities import data
 from cavities.baths import Bath, Heating
 from cavities.constants import LIGHT_SPEED, angular
 from cavities.errors import DataError
 from cavities.modes import Mode
-from cavities.numbers import Input, NonNegative, Number, Positive, Share, Strict, numbers_in
+from cavities.numbers import (
+    Input,
+    NonNegative,
+    Number,
+    Positive,
+    Share,
+    Size,
+    Strict,
+    both_ways,
+    numbers_in,
+)
 from cavities.sentences import nearest
 from transducer.devices.base import Device
 from transducer.devices.datasheet import Datasheet
@@ -41,15 +51,18 @@ class Source(Strict):
 
 
 class Claim(Strict):
-    """A figure that the paper reports."""
+    """A figure that the paper reports, and what comparing with it is worth."""
 
-    figure: Literal["efficiency", "added_noise", "bandwidth_hz"]
+    figure: Literal["efficiency", "internal_efficiency", "added_noise", "bandwidth_hz"]
+    direction: Literal["up", "down"] = "up"
     value: float
-    sigma: float | list[float] | None = None
+    sigma: Annotated[list[Size], BeforeValidator(both_ways)] = Field(default_factory=list)
     where: str
     operating_point: str
-    kind: Literal["predicted", "consistent", "identity", "fitted"]
+    kind: Literal["predicted", "consistent", "identity", "fitted", "fails"]
+    deviation_db: float | None = None
     definition: str = ""
+    note: str = ""
 
 
 class _Resonance(Strict):
@@ -115,13 +128,20 @@ class BathTable(Strict):
 
 
 class HeatingTable(Strict):
-    """Power law of the internal bath in the pump, referred to a cooperativity."""
+    """Added noise at two cooperativities; between them the internal bath follows a power law."""
 
-    occupation: NonNegative
-    cooperativity: Positive
-    exponent: NonNegative
-    lowest_cooperativity: NonNegative
-    highest_cooperativity: Positive
+    low_noise: NonNegative
+    low_cooperativity: Positive
+    high_noise: NonNegative
+    high_cooperativity: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "HeatingTable":
+        if not self.low_cooperativity.value < self.high_cooperativity.value:
+            raise ValueError("low_cooperativity must be below high_cooperativity")
+        if not 0 < self.low_noise.value <= self.high_noise.value:
+            raise ValueError("low_noise must be > 0 and at most high_noise")
+        return self
 
 
 class PulseTable(Strict):
@@ -246,10 +266,9 @@ def load_device(
 
     Examples
     --------
-    >>> sahu = load_device("sahu2022", "low_noise")
     >>> from cavities.numbers import count_by_status
-    >>> count_by_status(sahu.inputs)
-    {'secondary': 8, 'recalled': 2, 'guess': 1, 'identity': 5}
+    >>> count_by_status(load_device("sahu2022", "low_noise").inputs)
+    {'secondary': 8, 'derived': 1, 'recalled': 2, 'guess': 1, 'identity': 5}
     """
     label = name if name.endswith(".toml") else f"data/devices/{name}.toml"
     model = data.read_toml(data.find("devices", name, beside), label).get("model")
@@ -311,7 +330,7 @@ def _electro_optic(file: ElectroOpticFile, operating_point: str | None, label: s
         angular(c.g0_hz.value),
         file.optical.overlap.value if file.optical.overlap else 1.0,
         waveguide,
-        Bath(b.internal_occupation.value, _heating(file, optical, microwave)),
+        Bath(b.internal_occupation.value, _heating(file, optical, microwave, waveguide)),
         delta_o=_detuning(c.delta_o_hz),
         delta_e=_detuning(c.delta_e_hz),
     )
@@ -331,24 +350,35 @@ def _detuning(number: Number | None) -> float:
     return 0.0 if number is None else float(angular(number.value))
 
 
-def _heating(file: ElectroOpticFile, optical: Mode, microwave: Mode) -> Heating | None:
+def _heating(
+    file: ElectroOpticFile, optical: Mode, microwave: Mode, waveguide: Bath
+) -> Heating | None:
+    r"""Power law of the internal bath through two points of reported noise (L3).
+
+    .. math:: n_\mathrm{int} = (N_\mathrm{add} - n_\mathrm{wg})\,
+              \kappa_\mathrm{wg}/\kappa_\mathrm{int}
+    """
     h = file.heating
     if h is None:
         return None
+    ratio = float(microwave.kappa_ext / microwave.kappa_int)
+    cold = float(np.max(waveguide.occupation)) + file.baths.internal_occupation.value / ratio
+    low, high = ((n.value - cold) * ratio for n in (h.low_noise, h.high_noise))
+    if not low > 0:
+        raise DataError(
+            f"'heating.low_noise' = {h.low_noise.value:g} must exceed the noise without pump, "
+            f"{cold:.3g}; lower the baths or raise the noise"
+        )
     g0 = angular(file.coupling.g0_hz.value)
-    per_cooperativity = float(
-        optical.kappa * microwave.kappa / (4 * g0**2)
-    )  # pump photons at C = 1
+    per_cooperativity = float(optical.kappa * microwave.kappa / (4 * g0**2))  # photons at C = 1
+    first, last = h.low_cooperativity.value, h.high_cooperativity.value
     return Heating(
-        h.occupation.value,
-        h.cooperativity.value * per_cooperativity,
-        h.exponent.value,
-        h.lowest_cooperativity.value * per_cooperativity,
-        h.highest_cooperativity.value * per_cooperativity,
+        high,
+        last * per_cooperativity,
+        float(np.log(high / low) / np.log(last / first)),
+        first * per_cooperativity,
+        last * per_cooperativity,
     )
-
-
-_RANGE_ONLY = ("heating.lowest_cooperativity", "heating.highest_cooperativity")
 
 
 def _inputs(file: DeviceFile, operating_point: str | None) -> tuple[Input, ...]:
@@ -359,6 +389,6 @@ def _inputs(file: DeviceFile, operating_point: str | None) -> tuple[Input, ...]:
     kept = []
     for key, number in numbers_in(file):
         other = key.startswith("operating_point.") and key.split(".")[1] != operating_point
-        if not other and key not in _RANGE_ONLY:
+        if not other:
             kept.append(Input(f"devices/{file.key}", key, number))
     return tuple(kept)

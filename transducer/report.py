@@ -18,7 +18,7 @@ def show(report: LinkReport, console: Console) -> None:
     Parameters
     ----------
     report : LinkReport
-        From `transducer.chain.simulate`.
+        From `transducer.simulation.simulate`.
     console : Console
         Where to print.
     """
@@ -172,7 +172,7 @@ def _herald_table(report: LinkReport) -> Table:
 def _show_band(report: LinkReport, console: Console) -> None:
     total = len(report.scenario.inputs)
     if not report.uncertainty:
-        console.print("No input states an uncertainty: there is no one-sigma band.")
+        console.print("No stated uncertainty moves a figure: there is no one-sigma band.")
         return
     names = {
         "efficiency": "efficiency",

@@ -12,7 +12,7 @@ import numpy as np
 from cavities import data
 from cavities.constants import angular
 from cavities.errors import DataError, PhysicsError
-from cavities.numbers import Input, Number
+from cavities.numbers import Input, Number, weakest
 from cavities.pump import Plane, Pump, Sideband
 from cavities.sentences import validate
 from fibre import parts
@@ -32,6 +32,9 @@ from transducer.scenario_file import (
     StationTable,
     TransducerTable,
 )
+
+NO_PART_IN_LOSS = ("pulse.", "figures.repetition_rate_hz", "optical.wavelength_nm")
+"""Numbers of a device that its conversion loss does not rest on."""
 
 
 @dataclass(frozen=True)
@@ -294,7 +297,7 @@ class _Builder:
             emitter,
             tuple(elements),
             node.emission_efficiency.status,
-            parts.weakest([entry.number for entry in file.inputs]),
+            weakest(e.number for e in file.inputs if not e.key.startswith(NO_PART_IN_LOSS)),
         )
 
     def _open(self, kind: str, name: str) -> None:

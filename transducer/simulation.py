@@ -333,9 +333,11 @@ def _uncertainty(
                 )
         for name, value in centre.items():
             steps = [m[name] - value for m in moved]
-            down[name] += min(0.0, 0.0, *steps) ** 2
-            up[name] += max(0.0, 0.0, *steps) ** 2
-    return {n: (float(np.sqrt(down[n])), float(np.sqrt(up[n]))) for n in centre}, used, said
+            down[name] += min(0.0, *steps, 0.0) ** 2
+            up[name] += max(0.0, *steps, 0.0) ** 2
+    band = {n: (float(np.sqrt(down[n])), float(np.sqrt(up[n]))) for n in centre}
+    # a figure that no stated uncertainty moves has no band: zero would read as exact
+    return {n: steps for n, steps in band.items() if any(steps)}, used, said
 
 
 def _warnings(scenario: Scenario, conversions: tuple[ArmConversion, ArmConversion]) -> list[str]:
@@ -358,8 +360,9 @@ def _warnings(scenario: Scenario, conversions: tuple[ArmConversion, ArmConversio
             if pump.pulse_length is not None:
                 said.append(
                     f"{found.device}: conversion taken as steady during the "
-                    f"{1e9 * pump.pulse_length:.0f} ns pump pulse "
-                    f"(pulse times angular bandwidth {pump.pulse_length * found.bandwidth:.1f})"
+                    f"{1e9 * pump.pulse_length:.0f} ns pump pulse (pulse times angular bandwidth "
+                    f"{pump.pulse_length * found.bandwidth:.1f}); ring-up and ring-down take a few "
+                    "per cent of the photon at a product near 9"
                 )
         if found.referee.agrees is False:
             said.append(
@@ -369,6 +372,11 @@ def _warnings(scenario: Scenario, conversions: tuple[ArmConversion, ArmConversio
             )
         if found.referee.engine == "none" and "only the" not in found.referee.note:
             said.append(f"{found.device}: no second engine: {found.referee.note}")
+        if found.at_signal.engine == "master-equation":
+            said.append(
+                f"{found.device}: bandwidth, spectrum and one-sigma band are from the scattering "
+                "engine"
+            )
     counts = count_by_status(scenario.inputs)
     weak = {s: n for s, n in counts.items() if s not in (*TRUSTED, "secondary")}
     if weak:
@@ -397,7 +405,6 @@ def verdict(report: LinkReport) -> str:
         if best.limits and best.limits[0][1] > 1e-6
         else "nothing but the scheme itself"
     )
-    largest = max(report.rows, key=lambda row: float(row.loss_db))
     if float(f.negativity) <= 1e-12:
         head = (
             f"No entanglement: the best scheme, {best.scheme.value}, heralds {_si(rate)} pairs/s "
@@ -416,10 +423,16 @@ def verdict(report: LinkReport) -> str:
             f"{fidelity:.3f}{spread}, "
             f"worth {_si(float(f.hashing_rate))} ebit/s"
         )
-    return (
-        f"{head}; fidelity is limited by {cause}, the rate by {largest.element} "
-        f"({float(largest.loss_db):.1f} dB in arm {largest.arm}); {rests}."
-    )
+    return f"{head}; fidelity is limited by {cause}, the rate by {_slowest(report)}; {rests}."
+
+
+def _slowest(report: LinkReport) -> str:
+    """What costs the rate most, in dB: an element, or the wait for pump and repetition limits."""
+    largest = max(report.rows, key=lambda row: float(row.loss_db))
+    waiting = 10 * np.log10(float(report.best.figures.waiting))
+    if waiting > float(largest.loss_db):
+        return f"waiting for the next pump pulse ({waiting:.1f} dB)"
+    return f"{largest.element} ({float(largest.loss_db):.1f} dB in arm {largest.arm})"
 
 
 def _untrusted(inputs: Sequence[Input]) -> int:

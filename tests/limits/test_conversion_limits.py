@@ -186,8 +186,27 @@ def output_power_of_a_beam_splitter_converter(C: float) -> float:
     return quad(spectrum, -np.inf, np.inf, limit=400)[0]
 
 
-def test_l3_laser_cooled_occupation_matches_qutip_and_quadrature() -> None:
+def test_l3_laser_cooled_occupation_matches_qutip_quadrature_and_the_engine() -> None:
     """Exact for any g: nb - (nb - na) k_a/(k_a + k_b) C/(1 + C), at k = (1, 0.3), g = 0.4."""
+    device = ElectroOptic(
+        Mode.from_hz(193e12, kappa_ext_hz=0.6 * MHZ, kappa_int_hz=0.4 * MHZ),
+        Mode.from_hz(8e9, kappa_ext_hz=0.1 * MHZ, kappa_int_hz=0.2 * MHZ),
+        TWO_PI * 100.0,
+        1.0,
+        Bath(0.5),
+        Bath(0.5),
+        Bath(0.05),
+    )
+    linear = device.linearise(pumped(device, 4 * 0.4**2 / 0.3))
+
+    def flux(x: float) -> float:
+        """Photons that leave by the internal port beyond what its bath sends in."""
+        S = scattering.scatter(linear, np.array(x * TWO_PI * MHZ))
+        return float(sum(scattering.noise_by_port(linear, S, "microwave.int").values())) - 0.5
+
+    # net flux out of the internal port = kappa_int (<b^dag b> - n_int)
+    net = quad(flux, -np.inf, np.inf, limit=400)[0] / TWO_PI
+    assert 0.5 + net / 0.2 == pytest.approx(0.2643207856, rel=1e-7)
     import qutip
 
     C = 4 * 0.4**2 / 0.3
@@ -292,6 +311,48 @@ def test_l5_entanglement_of_the_outputs() -> None:
     best = min(state.epr_variance(phase) for phase in np.linspace(0, TWO_PI, 3601))
     assert best == pytest.approx(0.8042572473, rel=1e-6)  # L5a, phase scanned
     assert state.log_negativity([0]) == pytest.approx(1.314271064, rel=1e-9)  # L5b
+
+
+def test_l5_output_moments_of_an_uneven_warm_source_match_the_moment_equations() -> None:
+    """Unequal extractions, detuned, warm: moments of filtered outputs by quadrature against a Lyapunov equation."""
+    from scipy.linalg import solve_continuous_lyapunov
+
+    optical = Mode.from_hz(193e12, kappa_ext_hz=18 * MHZ, kappa_int_hz=12 * MHZ)
+    microwave = Mode.from_hz(8e9, kappa_ext_hz=2 * MHZ, kappa_int_hz=5 * MHZ)
+    device = ElectroOptic(
+        optical,
+        microwave,
+        TWO_PI * 100.0,
+        0.9,
+        Bath(0.07),
+        Bath(0.3),
+        Bath(0.02),
+        TWO_PI * 4e6,
+        TWO_PI * -1e6,
+    )
+    linear = device.linearise(pumped(device, 0.3, Sideband.BLUE))
+    unit = device.scale
+    A, K = linear.A / unit, linear.K / np.sqrt(unit)
+    i, j = linear.index("optical.out"), linear.index("microwave.waveguide")
+    # two narrow filter cavities f_1, f_2 listen to the outputs: x' = A x - K^T xi, f' = -k/2 f - sqrt(k) out
+    k = 1e-3
+    big = np.zeros((4, 4), complex)
+    big[:2, :2] = A
+    big[2, 2] = big[3, 3] = -k / 2
+    big[2, :2], big[3, :2] = -np.sqrt(k) * K[i], -np.sqrt(k) * K[j]
+    drive = np.zeros((4, len(linear.ports)))
+    drive[:2] = -K.T
+    drive[2, i] = drive[3, j] = -np.sqrt(k)
+    n = np.array([float(p.occupation) for p in linear.ports])
+    above = np.diag([n_ + (0 if p.creation else 1) for n_, p in zip(n, linear.ports, strict=True)])
+    # W_ab = <x_a x_b^dag>
+    W = solve_continuous_lyapunov(big, -(drive @ above @ drive.T).astype(complex))
+    found = scattering.pair_moments(linear, "optical.out", "microwave.waveguide", np.array(0.0))
+    # x = (a, b^dag): <f_1 f_1^dag> = n_1 + 1, <f_2 f_2^dag> = n_2 (f_2 is a creation operator), <f_1 f_2^dag> = m
+    assert W[2, 2].real - 1 == pytest.approx(float(found.n_1), rel=5e-3)
+    assert W[3, 3].real == pytest.approx(float(found.n_2), rel=5e-3)
+    assert W[2, 3] == pytest.approx(complex(found.m), rel=5e-3)
+    assert abs(found.m.imag) > 0.01  # the phase is tested, too
 
 
 @pytest.mark.slow

@@ -310,8 +310,13 @@ def one_mode_elements(tau: float, noise: float, levels: int = 10) -> dict:
     return out
 
 
-def test_l23_teleported_gate_needs_the_pair_fidelity() -> None:
-    assert teleported_gate_fidelity(0.93) == pytest.approx((4 * 0.93 + 1) / 5)
+def test_l23_a_cnot_through_a_werner_pair_has_the_pairs_fidelity() -> None:
+    """L23c by its Choi state: teleport a CNOT through a Werner pair and compare with the ideal gate."""
+    F = 0.93
+    assert teleported_gate_fidelity(F) == pytest.approx(
+        (4 * _process_fidelity(F) + 1) / 5, rel=1e-10
+    )
+    assert _process_fidelity(F) == pytest.approx(F, rel=1e-10)
 
 
 def test_hashing_of_a_bell_diagonal_state_is_one_minus_its_entropy() -> None:
@@ -325,3 +330,35 @@ def test_pure_loss_bound_is_its_series() -> None:
     eta = 0.01
     series = sum(eta**k / k for k in range(1, 12)) / np.log(2)
     assert pure_loss_bound(eta) == pytest.approx(series, rel=1e-14)
+
+
+def _process_fidelity(F: float) -> float:
+    """Entanglement fidelity of a CNOT teleported through a Werner pair: every Bell error becomes a Pauli error."""
+    x, z, one = np.array([[0, 1], [1, 0]]), np.diag([1.0, -1.0]), np.eye(2)
+    paulis = {"phi+": one, "phi-": z, "psi+": x, "psi-": x @ z}
+    weights = {"phi+": F, "phi-": (1 - F) / 3, "psi+": (1 - F) / 3, "psi-": (1 - F) / 3}
+    cnot = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]], float)
+    # gate teleportation: measure Z-parity of control and pair half a, X of target and pair half b after CNOTs
+    total = 0.0
+    for name, pauli in paulis.items():
+        total += weights[name] * abs(np.trace(cnot.T @ _teleported(pauli)) / 4) ** 2
+    return total
+
+
+def _teleported(error: np.ndarray) -> np.ndarray:
+    """The two-qubit gate done by pair half a (control side) and b (target side) for a known Bell error on b.
+
+    Protocol on outcomes (0, +): CNOT from control to a, measure a in Z; CNOT from b to target, measure b in X.
+    """
+    bell = np.array([[1, 0], [0, 1]]) / np.sqrt(2)  # amplitude of |a b>
+    pair = bell @ error.T  # error on b
+    gate = np.zeros((4, 4))
+    for c in (0, 1):
+        for t in (0, 1):
+            for b in (0, 1):
+                a = c  # outcome 0 of the Z-parity: a + c = 0
+                amplitude = (
+                    pair[a, b] / np.sqrt(2) * 2
+                )  # outcome + of X on b, both outcomes renormalised
+                gate[2 * c + (t ^ b), 2 * c + t] += amplitude
+    return gate

@@ -36,6 +36,10 @@ class Device(ABC):
     def scale(self) -> float:
         """A width of the order of the conversion line's [rad/s]."""
 
+    def converted_frequency(self, pump: Pump | None) -> float:
+        """Angular frequency of the light converted from a signal of offset zero [rad/s]."""
+        return self.carrier
+
     @abstractmethod
     def linearise(self, pump: Pump | None) -> LinearDevice:
         """Linear Langevin equations under this pump.

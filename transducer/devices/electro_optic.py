@@ -71,7 +71,8 @@ class ElectroOptic(Device):
     microwave_waveguide, microwave_internal, optical_bath : Bath
         Baths of the microwave's waveguide and internal port, and of all optical ports.
     delta_o, delta_e : float
-        Detunings of the modes from the frame of pump and reference [rad/s].
+        Detunings of the modes from the frame of pump and reference, pump on its resonance
+        [rad/s]; `Pump.detuning` shifts the optical one.
     pump_mode : Mode, optional
         The pumped mode, if its linewidths differ from those of `optical`.
     stokes : StokesMode, optional
@@ -203,9 +204,17 @@ class ElectroOptic(Device):
             )
         return pump
 
+    def optical_detuning(self, pump: Pump) -> Real:
+        """Optical mode minus frame [rad/s]: a detuned laser takes the whole frame with it."""
+        return self.delta_o - pump.detuning
+
+    def converted_frequency(self, pump: Pump | None) -> float:
+        """Angular frequency of the light converted from a signal of offset zero [rad/s]."""
+        return self.carrier + float(np.max(self._need(pump).detuning))
+
     @property
     def carrier(self) -> float:
-        """Optical frequency of the device's frame, where a photon of offset zero stands [rad/s]."""
+        """Optical frequency of the frame with the pump on its resonance [rad/s]."""
         return float(np.max(self.optical.omega)) - self.delta_o
 
     @property
@@ -278,7 +287,7 @@ class ElectroOptic(Device):
         for p, (_, mode, rate, _) in enumerate(doors):
             K[..., p, modes.index(mode)] = np.sqrt(rate)
         A = -0.5 * (np.swapaxes(K, -1, -2) @ K).astype(np.complex128)
-        A[..., 0, 0] += -1j * self.delta_o
+        A[..., 0, 0] += -1j * self.optical_detuning(pump)
         A[..., 1, 1] += 1j * self.delta_e if blue else -1j * self.delta_e
         A[..., 0, 1] = -1j * g
         A[..., 1, 0] = 1j * g if blue else -1j * g
@@ -304,7 +313,9 @@ class ElectroOptic(Device):
     def _remedy(self, pump: Pump) -> str:
         C = float(np.max(self.cooperativity(pump)))
         power = float(np.max(pump.power))
-        if pump.sideband is Sideband.BLUE and self.delta_o == self.delta_e == 0.0:
+        if pump.sideband is Sideband.BLUE and not np.any(
+            [self.delta_e, *np.ravel(self.optical_detuning(pump))]
+        ):
             return (
                 f"a blue pump has its threshold at cooperativity 1, here it is {C:.4g}: lower the "
                 "pump "
@@ -314,7 +325,10 @@ class ElectroOptic(Device):
         return f"the cooperativity is {C:.4g}: lower the pump power to less than {power:.4g} W"
 
     def hamiltonian(self, pump: Pump | None) -> Hamiltonian:
-        """The same physics as ladder operators and baths, independent of `linearise`."""
+        """The same physics as ladder operators and baths, independent of `linearise`.
+
+        Rates, occupations and g are computed once for both; the dynamics are not.
+        """
         pump = self._need(pump)
         blue = self._is_blue(pump)
         g = _one("coupling g", self.coupling(pump))
@@ -322,7 +336,7 @@ class ElectroOptic(Device):
         a_dag, b_dag = Ladder("optical", True), Ladder("microwave", True)
         mixing = ((a_dag, b_dag), (b, a)) if blue else ((a_dag, b), (b_dag, a))
         terms = [
-            Term(self.delta_o, (a_dag, a)),
+            Term(_one("optical detuning", self.optical_detuning(pump)), (a_dag, a)),
             Term(self.delta_e, (b_dag, b)),
             *(Term(g, pair) for pair in mixing),
         ]

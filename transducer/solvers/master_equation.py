@@ -157,7 +157,7 @@ class _Solved:
         """Populations of the levels of one mode, shape (levels,)."""
         a = self.a[name]
         number = np.rint((a.conj().T @ a).diagonal().real).astype(int)
-        return np.bincount(number, weights=self.rho.diagonal().real)
+        return np.asarray(np.bincount(number, weights=self.rho.diagonal().real), dtype=np.float64)
 
 
 @dataclass(frozen=True)
