@@ -177,7 +177,15 @@ class GaussianChannel:
 
     @classmethod
     def loss(cls, transmission: float, environment: float = 0.0) -> "GaussianChannel":
-        """One mode through a loss of `transmission` [1] with a bath of `environment` [quanta]."""
+        r"""One mode through a loss, :math:`V \to \eta V + (1-\eta)(n+\tfrac12)`.
+
+        Parameters
+        ----------
+        transmission : float
+            η [1], in [0, 1].
+        environment : float
+            Occupation n of the bath that replaces what is lost [quanta], >= 0.
+        """
         checks.probability("GaussianChannel.loss: transmission", transmission)
         checks.number("GaussianChannel.loss: environment", environment, "quanta", at_least=0.0)
         one = np.eye(2)
@@ -185,7 +193,17 @@ class GaussianChannel:
 
     @classmethod
     def amplifier(cls, gain: float, environment: float = 0.0) -> "GaussianChannel":
-        """One mode through a phase-preserving amplifier of power `gain` >= 1 [1]."""
+        r"""One mode through a phase-preserving amplifier, :math:`V \to GV + (G-1)(n+\tfrac12)`.
+
+        Parameters
+        ----------
+        gain : float
+            Power gain G [1], >= 1.
+        environment : float
+            Occupation n of the idler bath [quanta], >= 0.
+
+        Source: Caves, Phys. Rev. D 26, 1817 (1982).
+        """
         checks.number("GaussianChannel.amplifier: gain", gain, "1", at_least=1.0)
         one = np.eye(2)
         return cls(np.sqrt(gain) * one, (gain - 1) * (environment + 0.5) * one)

@@ -156,9 +156,23 @@ def intracavity_photons(mode: Mode, power: Real, detuning: Real = 0.0, overlap: 
 
 
 def power_for_photons(mode: Mode, photons: Real, detuning: Real = 0.0, overlap: Real = 1.0) -> Real:
-    """Power at the cavity coupler [W] that keeps `photons` in the mode.
+    """Power that keeps a number of photons in a mode: the inverse of `intracavity_photons` (L7).
 
-    The inverse of `intracavity_photons`.
+    Parameters
+    ----------
+    mode : Mode
+        The pumped mode.
+    photons : float or ndarray, shape (...)
+        Intracavity photons [1], >= 0.
+    detuning : float or ndarray, shape (...)
+        Laser minus resonance [rad/s].
+    overlap : float or ndarray, shape (...)
+        Amplitude overlap of beam and mode [1], in (0, 1].
+
+    Returns
+    -------
+    float or ndarray, shape (...)
+        Power at the cavity coupler [W].
     """
     checks.number("power_for_photons: photons", photons, "1", at_least=0.0)
     checks.number("power_for_photons: overlap", overlap, "1", above=0.0, at_most=1.0)
@@ -192,6 +206,8 @@ def depleted_photons(
     Notes
     -----
     All tones on resonance, the microwave tone undepleted.
+
+    Source: the steady state of the classical three-wave equations, which the tests integrate.
     """
     checks.number("depleted_photons: undepleted", undepleted, "1", at_least=0.0)
     checks.number("depleted_photons: microwave_photons", microwave_photons, "1", at_least=0.0)

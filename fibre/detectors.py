@@ -102,6 +102,16 @@ class Station:
         .. math:: p_d = 1 - \exp[-T(R_\mathrm{dark} + (\Phi_A+\Phi_B)/2)]
 
         Φ is the pump light of each arm at the detectors: half of it reaches each one (L22e).
+
+        Parameters
+        ----------
+        first, second : Photon
+            Of the two arms, at the detectors.
+
+        Returns
+        -------
+        float or ndarray, shape (...)
+            Probability per gate and detector [1].
         """
         leak = (first.pump_flux + second.pump_flux) / 2
         return -np.expm1(-self.gate * (self.detector.dark_rate + leak))

@@ -12,7 +12,18 @@ State = NDArray[np.complex128]
 
 
 def entropy_bits(state: State) -> NDArray[np.float64]:
-    """Von Neumann entropy of density matrices [bits], shape (..., d, d) -> (...)."""
+    r"""Von Neumann entropy, :math:`-\mathrm{Tr}\rho\log_2\rho`.
+
+    Parameters
+    ----------
+    state : ndarray of complex, shape (..., d, d)
+        Normalised density matrices.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Entropy [bits].
+    """
     values = np.clip(np.linalg.eigvalsh(state), 1e-300, None)
     return np.asarray(-np.sum(values * np.log2(values), axis=-1))
 
@@ -48,9 +59,19 @@ def hashing_bound(state: State) -> NDArray[np.float64]:
 
 
 def negativity(state: State) -> NDArray[np.float64]:
-    """Negativity of two-qubit states [1], shape (..., 4, 4) -> (...).
+    r"""Negativity of two-qubit states, above zero exactly when they are entangled.
 
-    Above zero exactly when entangled.
+    .. math:: \mathcal N = \sum_k \max(0, -\lambda_k(\rho^{T_B}))
+
+    Parameters
+    ----------
+    state : ndarray of complex, shape (..., 4, 4)
+        Normalised density matrices, basis \|A B> = 00, 01, 10, 11.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Negativity [1], at most 1/2.
 
     Source: Peres, Phys. Rev. Lett. 77, 1413 (1996); Vidal and Werner, Phys. Rev. A 65, 032314
     (2002).

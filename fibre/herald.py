@@ -226,6 +226,9 @@ def single_click(
     Both patterns are summed; the one with the other sign is corrected by a Z. Threshold detectors:
     two photons on one detector count as one click.
 
+    Source: Cabrillo et al., Phys. Rev. A 59, 1025 (1999); Hermans et al., New J. Phys. 25, 013011
+    (2023).
+
     Examples
     --------
     >>> pair = single_click(Detection(0.05, 0.05), 0.1, 0.1)
@@ -263,6 +266,8 @@ def two_click(
     -------
     Heralded
         At the instant the second emission ended.
+
+    Source: Barrett and Kok, Phys. Rev. A 71, 060310 (2005).
 
     Examples
     --------

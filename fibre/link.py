@@ -318,7 +318,22 @@ def _travel(arm: Arm) -> Real:
 
 
 def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
-    """State at the end of the emission, the nodes' own dynamics until their clocks included."""
+    """State at the end of the emission, the nodes' own dynamics until their clocks included.
+
+    Parameters
+    ----------
+    link : Link
+        Bright populations, memories and timing of both arms.
+    scheme : Scheme
+        Heralding scheme.
+    detection : Detection
+        What the detectors see, from `seen`.
+
+    Returns
+    -------
+    Heralded
+        Unnormalised state of the two stored qubits.
+    """
     one, two = link.arms
     station, schedule = link.station, link.schedule
     if scheme is Scheme.SINGLE_CLICK:
@@ -335,11 +350,31 @@ def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
 
 
 def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
-    """State when both nodes know, and the latency from the end of the emission until then [s].
+    """Let both memories wait until both nodes know (L20).
 
     The nodes emit such that the photons meet: a node on the shorter arm emits later and waits less.
-    Each memory decays from its photon's `clock`, the instant at which the node's own dynamics
-    ended.
+    Each memory decays from its photon's `clock`, the instant at which the node's dynamics ended.
+
+    Parameters
+    ----------
+    link : Link
+        Travel times, memories and feedback.
+    pair : Heralded
+        At the end of the emission, from `heralded`.
+
+    Returns
+    -------
+    tuple of Heralded and (float or ndarray)
+        The delivered state, and the latency from the end of the emission [s].
+
+    Raises
+    ------
+    ValidityError
+        If a node's own dynamics outlast its herald.
+
+    Notes
+    -----
+    Decay during the emission window itself, a share gate/T1 of the qubit, is left to the node.
     """
     travel = [_travel(arm) for arm in link.arms]
     last = np.maximum(travel[0], travel[1]) + link.schedule.feedback

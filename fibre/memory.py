@@ -115,6 +115,9 @@ def decay(state: State, first: QubitChannel, second: QubitChannel) -> State:
     -----
     Cold bath (T = 0).
 
+    Source: amplitude damping and dephasing channels, Nielsen and Chuang, *Quantum Computation and
+    Quantum Information*, section 8.3.
+
     Examples
     --------
     >>> psi = np.outer([0, 1, 1, 0], [0, 1, 1, 0]) / 2 + 0j

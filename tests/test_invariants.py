@@ -249,3 +249,28 @@ def test_a_batch_is_its_points(taus: list[float], noise: float) -> None:
         point = single_click(Detection(value, 0.3, noise, 0.1, 0.9, 2.0, 1e-4), 0.1, 0.3, 0.2)
         assert batch.state[k] == pytest.approx(point.state, abs=1e-16)
     assert click_operator(Detection(tau, 0.3)).shape == (len(taus), 4, 4)
+
+
+@given(st.floats(1.0, 20.0), st.floats(0, 3), st.floats(0, 2))
+def test_an_amplifier_adds_at_least_its_quantum(gain: float, idler: float, n: float) -> None:
+    out = GaussianChannel.amplifier(gain, idler).apply(GaussianState.thermal([n]))
+    assert out.photons[0] == pytest.approx(gain * n + (gain - 1) * (idler + 1), rel=1e-9, abs=1e-9)
+
+
+@given(unit, st.floats(0, 2))
+def test_a_converter_is_its_loss_and_its_noise(efficiency: float, noise: float) -> None:
+    pair = GaussianState.two_mode_squeezed(0.5)
+    out = GaussianChannel.of_converter(efficiency, noise).on(1, 2).apply(pair)
+    assert out.reduced([1]).photons[0] == pytest.approx(
+        efficiency * np.sinh(0.5) ** 2 + noise, abs=1e-12
+    )
+    assert out.reduced([0]).photons[0] == pytest.approx(np.sinh(0.5) ** 2)
+    if noise >= 1:  # L11: entanglement breaking when the noise referred to the input reaches one
+        assert out.log_negativity([0]) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_gain_without_its_noise_is_no_channel() -> None:
+    from cavities import ParameterError
+
+    with pytest.raises(ParameterError, match="not completely positive"):
+        GaussianChannel.of_converter(2.0, 0.5)

@@ -118,9 +118,26 @@ def convert(
 
 
 def bandwidth(device: LinearDevice, source: str, target: str, scale: float) -> float:
-    """Full width at half maximum of the conversion from `source` to `target` [rad/s] (L2).
+    """Full width at half maximum of a conversion (L2), between the outermost half points.
 
-    `scale` [rad/s] is any width of the order of the line's, for example the largest linewidth.
+    Parameters
+    ----------
+    device : LinearDevice
+        One stable device.
+    source, target : str
+        Port names.
+    scale : float
+        Any width of the order of the line's, for example the largest linewidth [rad/s], > 0.
+
+    Returns
+    -------
+    float
+        Width [rad/s].
+
+    Raises
+    ------
+    ValidityError
+        If nothing is converted.
     """
     i, j = device.index(target), device.index(source)
 
