@@ -226,8 +226,7 @@ def single_click(
     Both patterns are summed; the one with the other sign is corrected by a Z. Threshold detectors:
     two photons on one detector count as one click.
 
-    Source: Cabrillo et al., Phys. Rev. A 59, 1025 (1999); Hermans et al., New J. Phys. 25, 013011
-    (2023).
+    Source: Cabrillo et al., Phys. Rev. A 59, 1025 (1999); Hermans et al., arXiv:2208.07449.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """From a file about a published device to one that can be pumped, every number's address kept."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -200,10 +200,6 @@ class DatasheetFile(Strict):
 
 
 DeviceFile = ElectroOpticFile | DatasheetFile
-_MODELS: dict[str, type[DeviceFile]] = {
-    "electro-optic": ElectroOpticFile,
-    "datasheet": DatasheetFile,
-}
 
 
 @dataclass(frozen=True)
@@ -272,13 +268,12 @@ def load_device(
     """
     label = name if name.endswith(".toml") else f"data/devices/{name}.toml"
     model = data.read_toml(data.find("devices", name, beside), label).get("model")
-    if not isinstance(model, str) or model not in _MODELS:
-        hint = nearest(str(model), _MODELS)
+    if not isinstance(model, str) or model not in KINDS:
+        hint = nearest(str(model), KINDS)
         raise DataError(f"{label}: 'model' = {model!r} is not a kind of device; {hint}")
-    file = data.load("devices", name, _MODELS[model], override, EXCLUSIVE, beside)
-    if isinstance(file, DatasheetFile):
-        return _datasheet(file, operating_point, label)
-    return _electro_optic(file, operating_point, label)
+    kind = KINDS[model]
+    file = data.load("devices", name, kind.table, override, EXCLUSIVE, beside)
+    return kind.build(file, operating_point, label)
 
 
 def _datasheet(file: DatasheetFile, operating_point: str | None, label: str) -> Published:
@@ -392,3 +387,26 @@ def _inputs(file: DeviceFile, operating_point: str | None) -> tuple[Input, ...]:
         if not other:
             kept.append(Input(f"devices/{file.key}", key, number))
     return tuple(kept)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of device file.
+
+    Parameters
+    ----------
+    table : type
+        Model of the file.
+    build : callable
+        Makes the device from the checked file, an operating point and what to call the file.
+    """
+
+    table: type[DeviceFile]
+    build: Callable[..., Published]
+
+
+KINDS: dict[str, Kind] = {
+    "electro-optic": Kind(ElectroOpticFile, _electro_optic),
+    "datasheet": Kind(DatasheetFile, _datasheet),
+}
+"""What the key ``model`` of a device file may say: a new kind of device adds its line here."""

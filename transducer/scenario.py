@@ -21,8 +21,6 @@ from fibre.elements import Element, Loss
 from fibre.herald import Scheme
 from fibre.schedule import Schedule
 from transducer.devices.base import Device
-from transducer.devices.datasheet import Datasheet
-from transducer.devices.electro_optic import ElectroOptic
 from transducer.node import Emitter
 from transducer.published import Published, load_device
 from transducer.scenario_file import (
@@ -324,7 +322,7 @@ class _Builder:
 
     def _pump(self, table: TransducerTable, file: Published) -> Pump | None:
         p = table.pump
-        if isinstance(file.device, Datasheet):
+        if not file.device.takes_pump:
             if p.power_w is not None or p.cooperativity is not None:
                 raise DataError(
                     f"{self.label}: 'transducer.pump' has no place: '{table.device}' is a data "
@@ -332,7 +330,6 @@ class _Builder:
                     "and states no pump; leave it out"
                 )
             return None
-        assert isinstance(file.device, ElectroOptic)
         pump = Pump(
             p.power_w if p.power_w is not None else (file.power or 0.0),
             Sideband(p.sideband),

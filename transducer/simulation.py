@@ -18,8 +18,6 @@ from fibre.herald import Detection, Heralded, Scheme
 from fibre.link import Link, LinkFigures, Row, budget, figures, seen
 from transducer.chain import bandwidth_of, convert, evaluate, link_of, same_device
 from transducer.conversion import Conversion
-from transducer.devices.datasheet import Datasheet
-from transducer.devices.electro_optic import ElectroOptic
 from transducer.scenario import ArmSetup, Scenario, varied
 
 ENGINES = ("all", "scattering", "master-equation")
@@ -343,27 +341,8 @@ def _uncertainty(
 def _warnings(scenario: Scenario, conversions: tuple[ArmConversion, ArmConversion]) -> list[str]:
     said: list[str] = []
     for arm, found in zip(scenario.arms, conversions, strict=True):
-        device, pump = arm.device, arm.pump
-        if isinstance(device, Datasheet):
-            said.append(
-                f"{found.device}: a data sheet; a single-pole line is assumed, and pump light in "
-                "the gate is not counted"
-            )
-        if isinstance(device, ElectroOptic) and pump is not None:
-            heating = device.microwave_internal.heating
-            if heating is not None and not heating.covers(device.pump_photons(pump)):
-                said.append(
-                    f"{found.device}: the pump lies outside the range in which its heating was "
-                    "measured; "
-                    "the noise is an extrapolation"
-                )
-            if pump.pulse_length is not None:
-                said.append(
-                    f"{found.device}: conversion taken as steady during the "
-                    f"{1e9 * pump.pulse_length:.0f} ns pump pulse (pulse times angular bandwidth "
-                    f"{pump.pulse_length * found.bandwidth:.1f}); ring-up and ring-down take a few "
-                    "per cent of the photon at a product near 9"
-                )
+        for caveat in arm.device.caveats(arm.pump, found.bandwidth):
+            said.append(f"{found.device}: {caveat}")
         if found.referee.agrees is False:
             said.append(
                 f"{found.device}: the two engines differ by "

@@ -40,6 +40,33 @@ class Device(ABC):
         """Angular frequency of the light converted from a signal of offset zero [rad/s]."""
         return self.carrier
 
+    @property
+    @abstractmethod
+    def takes_pump(self) -> bool:
+        """Whether its conversion depends on a pump at all."""
+
+    @abstractmethod
+    def pump_for(self, cooperativity: Real, like: Pump) -> Pump:
+        """Find the pump of this cooperativity [1], like `like` in all but its power.
+
+        Raises
+        ------
+        ValidityError
+            If the device takes no pump.
+        """
+
+    @abstractmethod
+    def caveats(self, pump: Pump | None, bandwidth: float) -> list[str]:
+        """Say in sentences what a reader must know about this device under this pump.
+
+        Parameters
+        ----------
+        pump : Pump, optional
+            The pump.
+        bandwidth : float
+            Full width at half maximum of the conversion [rad/s].
+        """
+
     @abstractmethod
     def linearise(self, pump: Pump | None) -> LinearDevice:
         """Linear Langevin equations under this pump.

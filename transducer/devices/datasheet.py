@@ -107,6 +107,27 @@ class Datasheet(Device):
         """Its bandwidth [rad/s]."""
         return self.bandwidth
 
+    @property
+    def takes_pump(self) -> bool:
+        """A data sheet states no pump."""
+        return False
+
+    def pump_for(self, cooperativity: Real, like: Pump) -> Pump:
+        """Refuse: a data sheet states no pump.
+
+        Raises
+        ------
+        ValidityError
+            Always.
+        """
+        raise ValidityError("a data sheet states no pump; leave the pump out")
+
+    def caveats(self, pump: Pump | None, bandwidth: float) -> list[str]:
+        """What a data sheet leaves open."""
+        return [
+            "a data sheet; a single-pole line is assumed, and pump light in the gate is not counted"
+        ]
+
     def linearise(self, pump: Pump | None = None) -> LinearDevice:
         """The one-mode network; no pump is needed."""
         door = np.sqrt(self.efficiency) * self.bandwidth / 2
