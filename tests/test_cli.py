@@ -55,7 +55,9 @@ def test_the_default_command_prints_tables_and_a_verdict_and_writes_two_files(
     for word in (
         "master-equation",
         "agree",
-        "added noise",
+        "added noise [quanta]",
+        "arm A [quanta]",
+        "B [quanta]",
         "G.652.D",
         "relay bound",
         "two-click",

@@ -183,3 +183,15 @@ def test_a_users_own_device_and_part_lie_beside_the_scenario(tmp_path: Path) -> 
     text = (data.root("devices") / "sahu2022.toml").read_text("utf-8")
     (tmp_path / "mine.toml").write_text(text.replace('key = "sahu2022"', 'key = "mine"'), "utf-8")
     assert load_device("mine.toml", "low_noise", beside=tmp_path).file.key == "mine"
+
+
+def test_the_wheel_and_the_accessor_agree_on_who_carries_what() -> None:
+    import ast
+
+    tree = ast.parse((REPOSITORY / "hatch_build.py").read_text("utf-8"))
+    (owners,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "OWNERS"
+    ]
+    assert owners == data.KINDS

@@ -46,7 +46,7 @@ def show(report: LinkReport, console: Console) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        table.add_column(escape(column), justify="left" if index == 0 else "right", overflow="fold")
     return table
 
 
@@ -74,7 +74,7 @@ def _device_table(found: ArmConversion, arms: str) -> Table:
             f"{referee.max_relative_deviation:.1e} {agrees}",
         ]
     table.add_row("efficiency", *efficiency)
-    table.add_row("added noise [quanta]", *noise)
+    table.add_row(escape("added noise [quanta]"), *noise)
     table.add_row("bandwidth (FWHM)", *width)
     table.add_row("cooperativity", *cooperativity)
     return table
@@ -163,7 +163,7 @@ def _herald_table(report: LinkReport) -> Table:
     table = _table("Entanglement", "figure", *schemes)
     for label, name, form, scale in _LINES:
         values = [float(getattr(outcome.figures, name)) for outcome in report.outcomes]
-        table.add_row(label, *(form.format(scale * value) for value in values))
+        table.add_row(escape(label), *(form.format(scale * value) for value in values))
     causes = ["; ".join(f"{c} {gain:+.3f}" for c, gain in o.limits[:3]) for o in report.outcomes]
     table.add_row("fidelity gained without", *causes)
     return table
