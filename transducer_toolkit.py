@@ -41,7 +41,9 @@ def _interrupted(signum: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line, or say in one sentence why another package stands in its place."""
-    signal.signal(signal.SIGINT, _interrupted)  # until the command line has loaded its own
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # until the command line has loaded its own
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupted)
     problem = namesake()
     if problem is not None:
         sys.stderr.write(f"transducer: {problem}\n")

@@ -404,7 +404,12 @@ def test_an_interrupt_leaves_no_half_file(
     delay: float, sent: signal.Signals, tmp_path: Path
 ) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "transducer", "link", "--out", "a.h5"],
+        [
+            sys.executable,
+            "-c",
+            "from transducer_toolkit import main; main()",
+            *("link", "--out", "a.h5"),
+        ],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -415,9 +420,9 @@ def test_an_interrupt_leaves_no_half_file(
     _, said = process.communicate(timeout=60)
     left = {p.name for p in tmp_path.iterdir()}
     assert left <= {"a.h5", "a.png"}, left  # whole files or none, never a temporary one
-    # at the very end, when all is written and the interpreter shuts down, the signal itself may end it
+    # before the first line of ours runs and while the interpreter shuts down, the signal itself ends it
     assert process.returncode in (0, 130, -sent), said
-    assert process.returncode == 130 or left == {"a.h5", "a.png"}
+    assert process.returncode == 130 or left in (set(), {"a.h5", "a.png"})
     assert "Traceback" not in said
     assert ("interrupted" in said) is (process.returncode == 130)
     if "a.h5" in left:
