@@ -29,6 +29,9 @@ from transducer.devices.base import Device
 from transducer.devices.datasheet import Datasheet
 from transducer.devices.electro_optic import ElectroOptic
 
+C_BAND_NM = 1550.0
+"""Wavelength of a data sheet that states none [nm]."""
+
 EXCLUSIVE = (
     ("extraction", "kappa_ext_hz"),
     ("waveguide_temperature_k", "waveguide_occupation"),
@@ -181,13 +184,13 @@ class ElectroOpticFile(Strict):
 
 
 class FiguresTable(Strict):
-    """All that a data sheet states."""
+    """All that a data sheet states: four numbers, and a wavelength if it is not 1550 nm."""
 
     efficiency: Share
     added_noise: NonNegative
     bandwidth_hz: Positive
     repetition_rate_hz: Positive
-    wavelength_nm: Positive
+    wavelength_nm: Positive | None = None
 
 
 class DatasheetFile(Strict):
@@ -287,7 +290,8 @@ def _datasheet(file: DatasheetFile, operating_point: str | None, label: str) -> 
         f.added_noise.value,
         bandwidth_hz=f.bandwidth_hz.value,
         repetition_rate=f.repetition_rate_hz.value,
-        frequency_hz=LIGHT_SPEED / (f.wavelength_nm.value * 1e-9),
+        frequency_hz=LIGHT_SPEED
+        / (1e-9 * (f.wavelength_nm.value if f.wavelength_nm else C_BAND_NM)),
     )
     return Published(device, file, _inputs(file, None), repetition_rate=f.repetition_rate_hz.value)
 
