@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,8 @@ import numpy as np
 from cavities.constants import ordinary
 from cavities.errors import DataError
 from cavities.numbers import count_by_status
-from fibre.link import LinkFigures
+from fibre.figures import LinkFigures
+from fibre.link import Row
 from transducer.contract import versions
 from transducer.simulation import ArmConversion, LinkReport, frequencies_hz, verdict
 
@@ -301,80 +302,85 @@ def _attributes(metadata: object) -> dict[str, str]:
     return {"units": metadata["unit"], "long_name": metadata["long_name"]}
 
 
+Variable = tuple[list[str], "np.ndarray", dict[str, str]]
+"""Dimensions, values and attributes of one variable."""
+
+BUDGET_NUMBERS = {
+    "loss_db": ("dB", "typical loss"),
+    "loss_db_max": ("dB", "worst-case loss"),
+    "cumulative_db": ("dB", "loss since the emitter"),
+    "transmittance": ("1", "transmission"),
+    "added_noise": ("quanta", "noise added at the element's output"),
+    "delay_s": ("s", "travel time"),
+}
+BUDGET_WORDS = {"arm": "arm", "element": "element", "basis": "status of its weakest number"}
+
+
+def _budget_variables(rows: Sequence[Row]) -> dict[str, Variable]:
+    """Turn the rows of the budget into one variable per column."""
+    columns: dict[str, Variable] = {}
+    for name, (unit, meaning) in BUDGET_NUMBERS.items():
+        values = np.array([float(getattr(row, name)) for row in rows])
+        columns[f"budget_{name}"] = (
+            ["budget_row"],
+            values,
+            {"units": unit, "long_name": meaning},
+        )
+    for name, meaning in BUDGET_WORDS.items():
+        words = np.array([getattr(row, name) for row in rows], dtype=object)
+        columns[f"budget_{name}"] = (["budget_row"], words, {"long_name": meaning})
+    return columns
+
+
+def _spectrum_variables(found: Sequence[ArmConversion], ports: list[str]) -> dict[str, Variable]:
+    """Efficiency and noise of both devices on their own frequencies."""
+    line = ["arm", "sample"]
+    by_port = [
+        [c.spectrum.contributions.get(p, 0 * c.spectrum.omega) for p in ports] for c in found
+    ]
+
+    def variable(dims: list[str], values: object, unit: str, meaning: str) -> Variable:
+        return dims, np.array(values), {"units": unit, "long_name": meaning}
+
+    planes = np.array([c.reference_plane for c in found], dtype=object)
+    meaning = {"long_name": "where efficiency and noise are counted"}
+    return {
+        "frequency_offset": variable(
+            line,
+            [frequencies_hz(c.spectrum) for c in found],
+            "Hz",
+            "offset from the device's frame",
+        ),
+        "efficiency": variable(
+            line,
+            [c.spectrum.efficiency for c in found],
+            "1",
+            "conversion efficiency, see reference_plane",
+        ),
+        "noise_out": variable(
+            line,
+            [c.spectrum.noise_out for c in found],
+            "quanta",
+            "output noise, normally ordered",
+        ),
+        "noise_by_port": variable(
+            ["arm", "port", "sample"], by_port, "quanta", "output noise by port of origin"
+        ),
+        "bandwidth": variable(
+            ["arm"], [ordinary(c.bandwidth) for c in found], "Hz", "full width at half maximum"
+        ),
+        "reference_plane": (["arm"], planes, meaning),
+    }
+
+
 def detail_of(report: LinkReport) -> "xarray.Dataset":
     """Spectra of both devices and the rows of the budget, for the group ``detail``."""
     import xarray
 
     found = report.conversions
-    arms = ["arm"]
     ports = list(dict.fromkeys(p for c in found for p in c.spectrum.contributions))
-    by_port = np.array(
-        [[c.spectrum.contributions.get(p, 0 * c.spectrum.omega) for p in ports] for c in found]
-    )
-    rows = report.rows
-    numbers = {
-        "loss_db": ("dB", "typical loss"),
-        "loss_db_max": ("dB", "worst-case loss"),
-        "cumulative_db": ("dB", "loss since the emitter"),
-        "transmittance": ("1", "transmission"),
-        "added_noise": ("quanta", "noise added at the element's output"),
-        "delay_s": ("s", "travel time"),
-    }
-    budget = {
-        f"budget_{name}": (
-            ["budget_row"],
-            np.array([float(getattr(r, name)) for r in rows]),
-            {"units": unit, "long_name": meaning},
-        )
-        for name, (unit, meaning) in numbers.items()
-    }
-    words = {
-        f"budget_{name}": (
-            ["budget_row"],
-            np.array([getattr(r, name) for r in rows], dtype=object),
-            {"long_name": meaning},
-        )
-        for name, meaning in (
-            ("arm", "arm"),
-            ("element", "element"),
-            ("basis", "status of its weakest number"),
-        )
-    }
-    spectra = {
-        "frequency_offset": (
-            [*arms, "sample"],
-            np.array([frequencies_hz(c.spectrum) for c in found]),
-            {"units": "Hz", "long_name": "offset from the device's frame"},
-        ),
-        "efficiency": (
-            [*arms, "sample"],
-            np.array([c.spectrum.efficiency for c in found]),
-            {"units": "1", "long_name": "conversion efficiency, see reference_plane"},
-        ),
-        "noise_out": (
-            [*arms, "sample"],
-            np.array([c.spectrum.noise_out for c in found]),
-            {"units": "quanta", "long_name": "output noise, normally ordered"},
-        ),
-        "noise_by_port": (
-            [*arms, "port", "sample"],
-            by_port,
-            {"units": "quanta", "long_name": "output noise by port of origin"},
-        ),
-        "bandwidth": (
-            arms,
-            np.array([ordinary(c.bandwidth) for c in found]),
-            {"units": "Hz", "long_name": "full width at half maximum"},
-        ),
-    }
-    planes = np.array([c.reference_plane for c in found], dtype=object)
-    spectra["reference_plane"] = (
-        arms,
-        planes,
-        {"long_name": "where efficiency and noise are counted"},
-    )
     return xarray.Dataset(
-        {**budget, **words, **spectra},
+        {**_budget_variables(report.rows), **_spectrum_variables(found, ports)},
         coords={
             "arm": np.array([c.arm for c in found], dtype=object),
             "port": np.array(ports, dtype=object),

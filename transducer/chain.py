@@ -10,8 +10,9 @@ from cavities.errors import ParameterError, ValidityError
 from cavities.pump import Sideband
 from cavities.sentences import nearest
 from fibre.elements import FabryPerot
+from fibre.figures import LinkFigures
 from fibre.herald import Scheme
-from fibre.link import Arm, Link, LinkFigures, evaluate_link
+from fibre.link import Arm, Link, evaluate_link
 from fibre.photon import SpectralGrid
 from transducer.conversion import Conversion
 from transducer.node import emit, head_rows, require_steady

@@ -14,8 +14,9 @@ from cavities.errors import DataError, ParameterError, PhysicsError
 from cavities.numbers import TRUSTED, Input, count_by_status
 from cavities.sentences import nearest
 from fibre.causes import CAUSES, fidelity_without
+from fibre.figures import LinkFigures
 from fibre.herald import Detection, Heralded, Scheme
-from fibre.link import Link, LinkFigures, Row, budget, figures, seen
+from fibre.link import Link, Row, budget, figures, seen
 from transducer.chain import bandwidth_of, convert, evaluate, link_of, same_device
 from transducer.conversion import Conversion
 from transducer.scenario import ArmSetup, Scenario, varied
