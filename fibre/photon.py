@@ -182,12 +182,20 @@ class Wave:
 
     def packet(self, gate: float) -> Amplitude:
         """Amplitude in time at the quadrature nodes of a gate centred on the arrival [s^-1/2]."""
+        if gate in self._packets:
+            return self._packets[gate]
         keep = self.share > 1e-16 * np.max(self.share)
         time = self.arrival + 0.5 * gate * _NODES
         kernel = np.exp(-1j * np.outer(time, self.grid.omega[keep]))
         # einsum, not a BLAS product: this small sum must not wake a thread pool
         packet = np.einsum("tk,k->t", kernel, (self.grid.weight * self.amplitude)[keep])
-        return np.asarray(packet)
+        self._packets[gate] = np.asarray(packet)
+        return self._packets[gate]
+
+    @cached_property
+    def _packets(self) -> dict[float, Amplitude]:
+        """Packets in time that have been computed, by gate."""
+        return {}
 
     def gate_share(self, gate: float) -> float:
         r"""Share of the wave packet inside a gate centred on its mean arrival.
@@ -302,6 +310,7 @@ class Photon:
         """
         kept = np.sqrt(self.wave.gate_share(gate))
         wave = replace(self.wave, amplitude=self.wave.amplitude * kept)
+        wave._packets[gate] = kept * self.wave.packet(gate)
         return replace(self, wave=wave, gate=gate)
 
 

@@ -655,6 +655,17 @@ def test_the_band_is_the_papers_own_where_it_states_one_and_absent_elsewhere() -
     assert simulate(load_scenario("metro_target"), "scattering").uncertainty == {}
 
 
+@pytest.mark.slow
+def test_the_band_does_not_depend_on_the_engine_of_the_link() -> None:
+    bands = [
+        simulate(load_scenario("metro"), engine).uncertainty
+        for engine in ("scattering", "master-equation")
+    ]
+    assert set(bands[0]) == set(bands[1])
+    for name, band in bands[0].items():
+        assert bands[1][name] == pytest.approx(band, rel=1e-9)
+
+
 def with_figures(scenario, arm: str, **figures_: dict):
     raw = dict(scenario.raw)
     own = dict(raw[arm])

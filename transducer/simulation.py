@@ -213,7 +213,7 @@ def _simulate(
         key=lambda o: (float(o.figures.hashing_rate), float(o.figures.fidelity)), reverse=True
     )
     progress("uncertainty of the inputs")
-    band, used, said = _uncertainty(scenario, outcomes[0])
+    band, used, said = _uncertainty(scenario, outcomes[0], conversions[0].at_signal)
     return LinkReport(
         scenario,
         main,
@@ -296,7 +296,7 @@ BANDED = ("herald_probability", "fidelity", "delivered_rate", "hashing_rate")
 
 
 def _uncertainty(
-    scenario: Scenario, best: Outcome
+    scenario: Scenario, best: Outcome, signal: Conversion
 ) -> tuple[dict[str, tuple[float, float]], tuple[Input, ...], list[str]]:
     """One-sigma band: each input that states a sigma moved down and up, the changes in quadrature.
 
@@ -304,18 +304,22 @@ def _uncertainty(
     """
     used = tuple(entry for entry in scenario.inputs if entry.number.sigmas is not None)
 
-    def all_figures(which: Scenario) -> dict[str, float]:
-        link = evaluate(which, best.scheme)
-        arm = which.arms[0]
-        signal = convert(arm, "scattering", np.array([arm.emitter.offset]))
+    def all_figures(link: LinkFigures, signal: Conversion) -> dict[str, float]:
         out = {name: float(getattr(link, name)) for name in BANDED}
         out["efficiency"] = float(signal.efficiency[0])
         out["added_noise"] = float(signal.added_noise[0])
         return out
 
+    def moved_figures(which: Scenario) -> dict[str, float]:
+        arm = which.arms[0]
+        signal = convert(arm, "scattering", np.array([arm.emitter.offset]))
+        return all_figures(evaluate(which, best.scheme), signal)
+
     if not used:
         return {}, used, []
-    centre = all_figures(scenario)
+    # steps are taken by scattering: so must the centre be, or the engines' difference would show
+    same = signal.engine == "scattering"
+    centre = all_figures(best.figures, signal) if same else moved_figures(scenario)
     down, up = dict.fromkeys(centre, 0.0), dict.fromkeys(centre, 0.0)
     said = []
     for entry in used:
@@ -324,7 +328,7 @@ def _uncertainty(
         moved = []
         for step in (-minus, plus):
             try:
-                moved.append(all_figures(varied(scenario, entry, entry.number.value + step)))
+                moved.append(moved_figures(varied(scenario, entry, entry.number.value + step)))
             except (PhysicsError, DataError):
                 said.append(
                     f"{entry.file} '{entry.key}': one sigma of {step:+.3g} from "

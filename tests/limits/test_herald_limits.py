@@ -161,7 +161,7 @@ def test_l21_low_transmission_closed_forms() -> None:
     assert two_click(seen).fidelity == pytest.approx(0.9439304577, rel=1e-8)
 
 
-@pytest.mark.parametrize("tau", [1e-2, 1e-6, 1e-12])
+@pytest.mark.parametrize("tau", [1e-2, 1e-6, 1e-12, 1e-15])
 def test_the_click_is_free_of_cancellation_against_fifty_digits(tau: float) -> None:
     """P = w1 - w0 loses its digits as 1/P; here 12 survive down to probabilities of 1e-15."""
     mpmath.mp.dps = 50
