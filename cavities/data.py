@@ -79,8 +79,8 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     except (OSError, ValueError):
         pass  # a name that no file can have
     raise DataError(
-        f"there is no {short(name)} in data/{kind}; {nearest(name, names(kind))} "
-        "(a file of your own ends in .toml)"
+        f"there is no {short(name)} in data/{kind}; {nearest(name, names(kind))} (a file of your "
+        "own ends in .toml)"
     )
 
 

@@ -64,8 +64,8 @@ class GaussianState:
         lowest = float(np.linalg.eigvalsh(v + 0.5j * symplectic_form(len(v) // 2))[0])
         if lowest < -1e-9 * scale:
             raise ParameterError(
-                "GaussianState.covariance breaks the uncertainty relation V + i Omega/2 >= 0: "
-                f"its lowest eigenvalue is {lowest:.3g}"
+                "GaussianState.covariance breaks the uncertainty relation V + i Omega/2 >= 0: its "
+                f"lowest eigenvalue is {lowest:.3g}"
             )
 
     @classmethod
@@ -171,8 +171,8 @@ class GaussianChannel:
         lowest = float(np.linalg.eigvalsh(test)[0])
         if lowest < -1e-9:
             raise ParameterError(
-                "GaussianChannel is not completely positive: the lowest eigenvalue of "
-                f"Y + i(Omega - X Omega X^T)/2 is {lowest:.3g}"
+                "GaussianChannel is not completely positive: the lowest eigenvalue of Y + i(Omega "
+                f"- X Omega X^T)/2 is {lowest:.3g}"
             )
 
     @classmethod

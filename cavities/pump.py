@@ -73,8 +73,8 @@ class Pump:
             checks.number("Pump.pulse_length", self.pulse_length, "s", above=0.0)
         if self.plane is Plane.COUPLER and self.insertion != 1.0:
             raise ParameterError(
-                f"Pump.insertion [1] must be 1 at the coupler plane, got {self.insertion}; "
-                "give the power at Plane.FIBRE or leave the insertion out"
+                f"Pump.insertion [1] must be 1 at the coupler plane, got {self.insertion}; give "
+                "the power at Plane.FIBRE or leave the insertion out"
             )
 
     @classmethod

@@ -83,8 +83,7 @@ class Detection:
             worst = float(np.max(np.where(few, mean, 0.0)))
             raise ValidityError(
                 f"a gate that holds less than one noise mode is valid up to {SHORT_GATE_NOISE} "
-                "noise "
-                f"quanta per mode, got {worst:.3g}; lengthen the gate or lower the noise"
+                f"noise quanta per mode, got {worst:.3g}; lengthen the gate or lower the noise"
             )
 
 

@@ -157,8 +157,8 @@ def propagate(
     """
     if not np.all(np.asarray(photon.transmission) > 0):
         raise ParameterError(
-            f"arm {arm}: the node sends no light (transmission {photon.transmission}); "
-            "raise the pump power or the conversion efficiency above zero"
+            f"arm {arm}: the node sends no light (transmission {photon.transmission}); raise the "
+            "pump power or the conversion efficiency above zero"
         )
     rows = list(head)
     for element in elements:
@@ -262,8 +262,8 @@ def _require_band_limited(photon: Photon) -> None:
     edge = float(np.sum(wave.grid.weight[far] * wave.noise[far]))
     if edge > 0.05 * wave.noise_flux > 0:
         raise ValidityError(
-            "the noise at the detectors has no bandwidth: it is white far beyond the photon; put a "
-            "filter into the arm or cool the optical bath"
+            "the noise at the detectors has no bandwidth: it is white far beyond the photon; put "
+            "a filter into the arm or cool the optical bath"
         )
 
 
@@ -339,8 +339,7 @@ def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
         if np.any(np.asarray(rest) < 0):
             raise ValidityError(
                 f"arm {arm.name}: the node's own dynamics last until {arm.photon.clock:g} s, "
-                "longer than the herald's "
-                f"travel of {np.min(wait):g} s; end them earlier"
+                f"longer than the herald's travel of {np.min(wait):g} s; end them earlier"
             )
         waits.append(wait)
         channels.append(qubit_channel(arm.memory, rest))
@@ -411,8 +410,7 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
         if not np.all(np.isfinite(value)):
             raise ValidityError(
                 f"'{name}' cannot be computed: a number of this link is too large or too small; "
-                "look "
-                "for a slip in an exponent or a unit"
+                "look for a slip in an exponent or a unit"
             )
     return found, final
 

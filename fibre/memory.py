@@ -37,8 +37,8 @@ class Memory:
         checks.number("Memory.T2", self.T2, "s", above=0.0)
         if self.T2 > 2 * self.T1 * (1 + 1e-12):
             raise ParameterError(
-                f"Memory.T2 [s] must be at most 2 T1 = {2 * self.T1:g}, got {self.T2:g}; "
-                "check which of the two times is the longer"
+                f"Memory.T2 [s] must be at most 2 T1 = {2 * self.T1:g}, got {self.T2:g}; check "
+                "which of the two times is the longer"
             )
 
 

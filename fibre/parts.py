@@ -193,8 +193,7 @@ def _wavelength(table: Mapping[str, Number], carrier: float, what: str, part: Fi
     listed = ", ".join(sorted(table))
     raise DataError(
         f"parts/{part.key}: '{what}' is not given within 15 nm of {nm:.1f} nm; it lists {listed} "
-        "nm: "
-        "add that wavelength or choose another fibre"
+        "nm: add that wavelength or choose another fibre"
     )
 
 
@@ -286,8 +285,8 @@ def element_of(
         )
         return lossy, inputs_of(part)
     raise DataError(
-        f"parts/{part.key}: a {part.category} cannot stand in an arm; "
-        "use a coupling, connector, filter, fibre, switch or passive part"
+        f"parts/{part.key}: a {part.category} cannot stand in an arm; use a coupling, connector, "
+        "filter, fibre, switch or passive part"
     )
 
 

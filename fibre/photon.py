@@ -145,8 +145,7 @@ class Wave:
         if not self.norm <= 1 + 1e-9:
             raise ParameterError(
                 "Wave.amplitude [s^1/2] must have a norm <= 1: a heralded link takes a converter "
-                "without gain, "
-                f"got {self.norm:.6g}; use a red-detuned (beam-splitter) pump"
+                f"without gain, got {self.norm:.6g}; use a red-detuned (beam-splitter) pump"
             )
 
     @cached_property
@@ -359,8 +358,7 @@ def overlap(first: Photon, second: Photon) -> float:
     if apart > SAME_CARRIER_HZ:
         raise ValidityError(
             f"the carriers of the two arms are {apart:.4g} Hz apart: their photons do not "
-            "interfere; "
-            "tune both transducers to one optical frequency (wavelength and detunings)"
+            "interfere; tune both transducers to one optical frequency (wavelength and detunings)"
         )
     if first.gate is None:
         shift = np.exp(1j * one.grid.omega * (one.arrival - two.arrival))

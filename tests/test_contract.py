@@ -152,3 +152,17 @@ def test_a_reader_of_this_version_accepts_what_later_ones_add() -> None:
     found["schema_version"] = "2.0"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(found, json.loads(SCHEMA.read_text("utf-8")))
+
+
+def test_engines_are_compared_by_one_part_in_a_million_or_a_billionth_of_a_quantum() -> None:
+    from transducer.simulation import ABSOLUTE, RELATIVE, deviation
+
+    floor = ABSOLUTE / RELATIVE
+    here = np.array([0.0, 1e-12, 0.5])
+    assert deviation(here, here + np.array([1e-18, 1e-15, 0.0]), floor) < 1e-11  # 1e-18 against 0
+    assert deviation(here, here + np.array([1.1e-9, 0.0, 0.0]), floor) > RELATIVE
+    assert deviation(here, here + np.array([0.9e-9, 0.0, 0.4e-6]), floor) < RELATIVE
+    assert deviation(here, here + np.array([0.0, 0.0, 0.6e-6]), floor) > RELATIVE
+    assert (
+        deviation(np.array([1e-5]), np.array([1.000002e-5])) > RELATIVE
+    )  # an efficiency: relative only

@@ -81,15 +81,14 @@ def require_steady(pulse_length: float, bandwidth: float, photon_fwhm: float) ->
     ratio = pulse_length * bandwidth
     if ratio < STEADY:
         raise ValidityError(
-            f"pump pulse times bandwidth is {ratio:.3g}, below {STEADY:g}: the conversion does "
-            "not become steady; "
-            f"lengthen the pulse from {pulse_length:.3g} s to {STEADY / bandwidth:.3g} s or more"
+            f"pump pulse times bandwidth is {ratio:.3g}, below {STEADY:g}: the conversion does not "
+            f"become steady; lengthen the pulse from {pulse_length:.3g} s to "
+            f"{STEADY / bandwidth:.3g} s or more"
         )
     if photon_fwhm > pulse_length:
         raise ValidityError(
             f"the photon ({photon_fwhm:.3g} s) is longer than the pump pulse ({pulse_length:.3g} "
-            "s); "
-            "shorten the photon or lengthen the pulse"
+            "s); shorten the photon or lengthen the pulse"
         )
 
 

@@ -122,9 +122,7 @@ def link_figure(report: LinkReport) -> "Figure":
     best = report.best.figures
     figure.suptitle(
         f"{_plain(report.scenario.name)}: {report.best.scheme.value}, "
-        f"{float(best.delivered_rate):.3g} "
-        "pairs/s, "
-        f"fidelity {float(best.fidelity):.3f}"
+        f"{float(best.delivered_rate):.3g} pairs/s, fidelity {float(best.fidelity):.3f}"
     )
     counts = count_by_status(report.scenario.inputs)
     figure.supxlabel(

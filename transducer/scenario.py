@@ -258,6 +258,7 @@ class _Builder:
         return over
 
     def arm(self, name: str, table: ArmTable) -> ArmSetup:
+        """Device, pump, qubit and path of one arm."""
         t = table.transducer
         self._open("devices", t.device)
         over = self._override(t.override, ())
@@ -305,8 +306,7 @@ class _Builder:
         if key != path.name.removesuffix(".toml"):
             raise DataError(
                 f"{name}: 'key' = {key!r} must be the file's own name without .toml; rename the "
-                "file "
-                "or the key"
+                "file or the key"
             )
         text = path.read_text("utf-8-sig")
         if self.files.setdefault(f"{kind}/{key}", text) != text:
@@ -326,8 +326,7 @@ class _Builder:
             if p.power_w is not None or p.cooperativity is not None:
                 raise DataError(
                     f"{self.label}: 'transducer.pump' has no place: '{table.device}' is a data "
-                    "sheet "
-                    "and states no pump; leave it out"
+                    "sheet and states no pump; leave it out"
                 )
             return None
         pump = Pump(
@@ -344,13 +343,13 @@ class _Builder:
         if wanted is None:
             known = getattr(file.file, "operating_point", {})
             raise DataError(
-                f"no pump is given for '{table.device}': set "
-                "'transducer.operating_point' to one of "
-                f"{', '.join(sorted(known)) or 'none in the file'}, or 'transducer.pump.power_w'"
+                f"no pump is given for '{table.device}': set 'transducer.operating_point' to one "
+                f"of {', '.join(sorted(known)) or 'none in the file'}, or 'transducer.pump.power_w'"
             )
         return file.device.pump_for(wanted, pump)
 
     def station(self, table: StationTable, carrier: float) -> Station:
+        """Detectors and beam splitter of the midpoint, checked at the carrier [rad/s]."""
         detector_part = self._part(table.detector, table.override.detector)
         parts.check_band(detector_part, carrier)
         detector, used = parts.detector_of(detector_part)
@@ -361,8 +360,7 @@ class _Builder:
         if splitter_part.category != "passive" or not isinstance(splitter, Loss):
             raise DataError(
                 f"'station.splitter' = '{table.splitter}' is no beam splitter; name a passive "
-                "part, such "
-                "as passive.bs5050"
+                "part, such as passive.bs5050"
             )
         return Station(
             detector,
@@ -376,6 +374,7 @@ class _Builder:
         )
 
     def schedule(self, table: ScheduleTable, arms: tuple[ArmSetup, ArmSetup]) -> Schedule:
+        """Timing, limited by the slower device and the slower qubit."""
         rate = min(self.pulse_rates)
         if table.repetition_rate_hz is not None:
             rate = min(rate, self._value(table.repetition_rate_hz, "schedule.repetition_rate_hz"))

@@ -145,8 +145,8 @@ class Datasheet(Device):
             Always.
         """
         raise ValidityError(
-            "a data sheet states no Hamiltonian, so no master equation can be run on it; "
-            "use the scattering engine, or describe the device by its couplings"
+            "a data sheet states no Hamiltonian, so no master equation can be run on it; use the "
+            "scattering engine, or describe the device by its couplings"
         )
 
     def cooperativity(self, pump: Pump | None = None) -> Real | None:

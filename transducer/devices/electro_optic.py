@@ -144,8 +144,8 @@ class ElectroOptic(Device):
         if ratio > RESOLVED:
             raise ValidityError(
                 f"{what} over microwave frequency is {ratio:.3g}, above {RESOLVED}: one sideband "
-                "alone is not valid; "
-                "narrow the line, or model both sidebands and their counter-rotating terms"
+                "alone is not valid; narrow the line, or model both sidebands and their "
+                "counter-rotating terms"
             )
 
     @property
@@ -253,8 +253,7 @@ class ElectroOptic(Device):
         """Where efficiency and noise are counted, in words."""
         return (
             "from the microwave waveguide to the optical beam behind the coupler, mode mismatch "
-            "included; "
-            "noise referred to the microwave waveguide"
+            "included; noise referred to the microwave waveguide"
         )
 
     @property
@@ -287,9 +286,9 @@ class ElectroOptic(Device):
         return doors
 
     def linearise(self, pump: Pump | None) -> LinearDevice:
-        """Linear Langevin equations.
+        """Linear Langevin equations for x = (a, b).
 
-        X is (a, b), (a, b†) for a blue pump, (a, b, s†) with a Stokes mode.
+        With a blue pump x = (a, b†), with a Stokes mode x = (a, b, s†).
 
         Raises
         ------
@@ -339,8 +338,7 @@ class ElectroOptic(Device):
         ):
             return (
                 f"a blue pump has its threshold at cooperativity 1, here it is {C:.4g}: lower the "
-                "pump "
-                f"power (pump.power_w or pump.cooperativity) from {power:.4g} W to less than "
+                f"pump power (pump.power_w or pump.cooperativity) from {power:.4g} W to less than "
                 f"{power / C:.4g} W"
             )
         return f"the cooperativity is {C:.4g}: lower the pump power to less than {power:.4g} W"

@@ -100,8 +100,7 @@ class _Solved:
         if len(index) > LARGEST_BLOCK:
             raise TruncationError(
                 f"the master equation needs a block of {len(index)} unknowns, more than "
-                f"{LARGEST_BLOCK}; "
-                "use the scattering engine: this device is Gaussian"
+                f"{LARGEST_BLOCK}; use the scattering engine: this device is Gaussian"
             )
         return index
 
@@ -114,9 +113,8 @@ class _Solved:
         index = self._block(diagonal)
         block = self.L[index][:, index].tolil()
         trace = np.isin(index, diagonal).astype(np.complex128)
-        block[0, :] = (
-            trace  # the rows of a block with populations sum to zero: one of them becomes the trace
-        )
+        # the rows of a block with populations sum to zero: one of them becomes the trace
+        block[0, :] = trace
         right = np.zeros(len(index), dtype=np.complex128)
         right[0] = 1.0
         vector = np.zeros(d * d, dtype=np.complex128)
@@ -328,9 +326,7 @@ def _refuse_too_large(
             else ""
         )
         raise TruncationError(
-            f"the master equation needs a Fock space of dimension {dimension} or more "
-            "(Liouvillian of "
-            f"{dimension**2:.2g} unknowns), beyond {LARGEST_DIMENSION}{reached}: the occupations "
-            "are too high for it; "
-            "the scattering engine is exact here"
+            f"the master equation needs a Fock space of dimension {dimension} or more (Liouvillian "
+            f"of {dimension**2:.2g} unknowns), beyond {LARGEST_DIMENSION}{reached}: the "
+            "occupations are too high for it; the scattering engine is exact here"
         )
