@@ -185,3 +185,10 @@ def test_the_picture_has_three_panels_with_words(report, tmp_path: Path) -> None
     assert "8 recalled" in figure.get_supxlabel()
     assert any("MHz" in label for label in labels)
     assert any("dB" in label for label in labels)
+
+
+def test_a_waterfall_of_unlike_arms_names_each_arms_elements() -> None:
+    from transducer.plots import _labels
+
+    names = [["emission", "transducer x", "coupler"], ["emission", "transducer y"]]
+    assert _labels(names, "AB") == ["emission", "A: transducer x\nB: transducer y", "A: coupler"]

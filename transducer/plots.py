@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,10 +74,8 @@ def plot_waterfall(rows: Sequence[Row], ax: "Axes") -> "Axes":
     """Loss of both arms, element by element, typical as bars and worst case as whiskers."""
     arms = list(dict.fromkeys(row.arm for row in rows))
     height = 0.8 / len(arms)
-    labels: list[str] = []
     for k, arm in enumerate(arms):
         own = [row for row in rows if row.arm == arm]
-        labels = [_plain(row.element) for row in own] if len(own) > len(labels) else labels
         y = np.arange(len(own)) + (k - (len(arms) - 1) / 2) * height
         loss = np.array([float(row.loss_db) for row in own])
         start = np.array([float(row.cumulative_db) for row in own]) - loss
@@ -99,11 +98,24 @@ def plot_waterfall(rows: Sequence[Row], ax: "Axes") -> "Axes":
             elinewidth=0.8,
             capsize=2,
         )
+    labels = _labels([[row.element for row in rows if row.arm == arm] for arm in arms], arms)
     ax.set_yticks(np.arange(len(labels)), labels, fontsize="small")
     ax.invert_yaxis()
     ax.set_xlabel("loss since the qubit [dB]; whiskers: worst case of the element")
     ax.legend(frameon=False, fontsize="small", loc="lower left")
     return ax
+
+
+def _labels(names: Sequence[Sequence[str]], arms: Sequence[str]) -> list[str]:
+    """Name each line of a waterfall; where the arms differ, say which arm has what."""
+    labels = []
+    for line in zip_longest(*names):
+        if len(set(line)) == 1:
+            labels.append(_plain(line[0]))
+            continue
+        own = [f"{arm}: {_plain(n)}" for arm, n in zip(arms, line, strict=True) if n is not None]
+        labels.append("\n".join(own))
+    return labels
 
 
 def link_figure(report: LinkReport) -> "Figure":
@@ -117,7 +129,13 @@ def link_figure(report: LinkReport) -> "Figure":
     top, bottom = sheets[0, 0], sheets[1, 0]
     left, right = top.subplots(1, 2)
     plot_spectrum(report.conversions, left)
-    plot_noise(report.conversions[0], right)
+    one, two = report.conversions
+    plot_noise(one, right)
+    if two.spectrum is not one.spectrum:
+        x = frequencies_hz(two.spectrum) / 1e6
+        right.plot(x, two.spectrum.noise_out, "--", color="black", label="arm B, all ports")
+        right.set_ylabel("output noise, arm A by port [quanta]")
+        right.legend(frameon=False, fontsize="small")
     plot_waterfall(report.rows, bottom.subplots())
     best = report.best.figures
     figure.suptitle(
