@@ -3,8 +3,9 @@
 Modes, ports, baths, pumps, Gaussian states, and the data door.
 """
 
-from cavities.baths import VACUUM, Bath, Heating, thermal_occupation
+from cavities.baths import VACUUM, Bath, thermal_occupation
 from cavities.constants import angular, ordinary
+from cavities.envelope import Envelope, Gaussian, Ramped, Sampled, Square
 from cavities.errors import (
     DataError,
     ParameterError,
@@ -15,7 +16,15 @@ from cavities.errors import (
     ValidityError,
 )
 from cavities.gaussian import GaussianChannel, GaussianState
-from cavities.modes import Mode
+from cavities.heating import (
+    HotBath,
+    Irradiation,
+    PowerLaw,
+    Recovery,
+    lifetime_under_light,
+    two_bath_occupation,
+)
+from cavities.modes import Mode, Oscillator
 from cavities.pump import (
     Plane,
     Pump,
@@ -25,20 +34,31 @@ from cavities.pump import (
     photon_flux,
     power_for_photons,
 )
+from cavities.rules import Status
 
 __all__ = [
     "VACUUM",
     "Bath",
     "DataError",
+    "Envelope",
+    "Gaussian",
     "GaussianChannel",
     "GaussianState",
-    "Heating",
+    "HotBath",
+    "Irradiation",
     "Mode",
+    "Oscillator",
     "ParameterError",
     "PhysicsError",
     "Plane",
+    "PowerLaw",
     "Pump",
+    "Ramped",
+    "Recovery",
+    "Sampled",
     "Sideband",
+    "Square",
+    "Status",
     "ToolkitError",
     "TruncationError",
     "UnstableError",
@@ -46,8 +66,10 @@ __all__ = [
     "angular",
     "depleted_photons",
     "intracavity_photons",
+    "lifetime_under_light",
     "ordinary",
     "photon_flux",
     "power_for_photons",
     "thermal_occupation",
+    "two_bath_occupation",
 ]

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from cavities import checks
 from cavities.constants import BOLTZMANN, HBAR, Real, angular
+from cavities.errors import ParameterError
+from cavities.heating import PowerLaw
 
 
 def thermal_occupation(omega: Real, temperature: Real) -> NDArray[np.float64]:
@@ -45,53 +47,6 @@ def thermal_occupation(omega: Real, temperature: Real) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class Heating:
-    r"""Occupation that the pump adds to a bath, a power law in the intracavity pump photons.
-
-    .. math:: \Delta n = n_\mathrm{ref} \, (n_p / n_{p,\mathrm{ref}})^{q}
-
-    Parameters
-    ----------
-    occupation : float
-        Added occupation at the reference point [quanta], >= 0.
-    photons : float
-        Intracavity pump photons at the reference point [1], > 0.
-    exponent : float
-        Exponent q of the power law [1], >= 0.
-    lowest, highest : float
-        Range of intracavity photons in which the law was measured [1]; `covers` says whether a
-        point is in it.
-
-    Notes
-    -----
-    Empirical, and different for each device; the coefficients live in the data file of the device.
-    """
-
-    occupation: float
-    photons: float
-    exponent: float
-    lowest: float
-    highest: float
-
-    def __post_init__(self) -> None:
-        checks.number("Heating.occupation", self.occupation, "quanta", at_least=0.0)
-        checks.number("Heating.photons", self.photons, "1", above=0.0)
-        checks.number("Heating.exponent", self.exponent, "1", at_least=0.0)
-        checks.number("Heating.lowest", self.lowest, "1", at_least=0.0)
-        checks.number("Heating.highest", self.highest, "1", at_least=self.lowest)
-
-    def added(self, pump_photons: Real) -> Real:
-        """Added occupation [quanta] at `pump_photons` intracavity pump photons [1]."""
-        return self.occupation * (pump_photons / self.photons) ** self.exponent
-
-    def covers(self, pump_photons: Real) -> bool:
-        """Whether every point lies in the measured range, with 1e-6 relative slack at its ends."""
-        low = np.min(pump_photons) >= self.lowest * (1 - 1e-6)
-        high = np.max(pump_photons) <= self.highest * (1 + 1e-6)
-        return bool(low and high)
-
-
-@dataclass(frozen=True)
 class Bath:
     """What a port sends into the device: thermal quanta, cold or warmed by the pump.
 
@@ -99,8 +54,10 @@ class Bath:
     ----------
     occupation : float or ndarray, shape (...)
         Normally ordered occupation without pump [quanta], >= 0; vacuum is 0.
-    heating : Heating, optional
-        What the pump adds.
+    heating : PowerLaw, optional
+        Occupation that the pump adds [quanta] against the intracavity pump photons [1].
+    average_heating : PowerLaw, optional
+        Occupation that the pump adds [quanta] against its average power at the coupler [W].
 
     Examples
     --------
@@ -109,7 +66,8 @@ class Bath:
     """
 
     occupation: Real = 0.0
-    heating: Heating | None = None
+    heating: PowerLaw | None = None
+    average_heating: PowerLaw | None = None
 
     def __post_init__(self) -> None:
         checks.number("Bath.occupation", self.occupation, "quanta", at_least=0.0)
@@ -119,11 +77,40 @@ class Bath:
         """Bath of a mode at `frequency_hz` [Hz] in equilibrium at `temperature` [K]."""
         return cls(thermal_occupation(angular(frequency_hz), temperature))
 
-    def at(self, pump_photons: Real) -> Real:
-        """Occupation [quanta] with `pump_photons` intracavity pump photons [1]."""
-        if self.heating is None:
-            return self.occupation
-        return self.occupation + self.heating.added(pump_photons)
+    def at(self, pump_photons: Real, average_power: Real | None = None) -> Real:
+        """Occupation [quanta] under the pump.
+
+        Parameters
+        ----------
+        pump_photons : float or ndarray, shape (...)
+            Intracavity pump photons [1].
+        average_power : float or ndarray, shape (...), optional
+            Average pump power at the coupler [W].
+
+        Raises
+        ------
+        ParameterError
+            If the bath follows the average power and none is given.
+        """
+        occupation = self.occupation
+        if self.heating is not None:
+            occupation = occupation + self.heating.at(pump_photons)
+        if self.average_heating is not None:
+            if average_power is None:
+                raise ParameterError(
+                    "this bath is warmed by the average pump power [W], and none is known; give "
+                    "the pulsed pump its repetition_rate"
+                )
+            occupation = occupation + self.average_heating.at(average_power)
+        return occupation
+
+    def covers(self, pump_photons: Real, average_power: Real | None = None) -> bool:
+        """Whether its heating was measured there."""
+        photons = self.heating is None or self.heating.covers(pump_photons)
+        power = self.average_heating is None or (
+            average_power is not None and self.average_heating.covers(average_power)
+        )
+        return photons and power
 
 
 VACUUM = Bath(0.0)

@@ -10,6 +10,7 @@ from cavities import checks
 from cavities.errors import ParameterError
 
 Matrix = NDArray[np.float64]
+Moments = NDArray[np.complex128]
 
 
 def symplectic_form(modes: int) -> Matrix:
@@ -84,6 +85,26 @@ class GaussianState:
         cross = np.array([[np.real(m), np.imag(m)], [np.imag(m), -np.real(m)]])
         v = np.block([[(n_1 + 0.5) * np.eye(2), cross], [cross.T, (n_2 + 0.5) * np.eye(2)]])
         return cls(np.zeros(4), v)
+
+    @classmethod
+    def from_correlations(cls, normal: Moments, anomalous: Moments) -> "GaussianState":
+        """State of n modes without mean field from its second moments.
+
+        Parameters
+        ----------
+        normal : ndarray of complex, shape (n, n)
+            ``<a_k^dag a_l>`` [quanta].
+        anomalous : ndarray of complex, shape (n, n)
+            ``<a_k a_l>`` [quanta].
+        """
+        n = len(normal)
+        v = np.zeros((2 * n, 2 * n))
+        v[::2, ::2] = normal.real + anomalous.real
+        v[1::2, 1::2] = normal.real - anomalous.real
+        v[::2, 1::2] = normal.imag + anomalous.imag
+        v[1::2, ::2] = -normal.imag + anomalous.imag
+        v = (v + v.T) / 2 + 0.5 * np.eye(2 * n)
+        return cls(np.zeros(2 * n), v)
 
     @classmethod
     def two_mode_squeezed(cls, r: float) -> "GaussianState":

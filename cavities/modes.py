@@ -1,9 +1,11 @@
-"""A resonance loses its energy through two doors, and only one of them leads to a waveguide."""
+"""A resonance loses its energy through doors, and only one of them leads to a waveguide."""
 
 from dataclasses import dataclass
 
 from cavities import checks
+from cavities.baths import VACUUM, Bath
 from cavities.constants import Real, angular
+from cavities.heating import HotBath
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,37 @@ class Mode:
     def extraction(self) -> Real:
         r"""Coupling ratio :math:`\eta = \kappa_\mathrm{ext}/\kappa` [1]."""
         return self.kappa_ext / self.kappa
+
+
+@dataclass(frozen=True)
+class Oscillator:
+    """A mechanical mode with the bath it is clamped to and the bath that absorbed light makes.
+
+    Parameters
+    ----------
+    omega : float or ndarray, shape (...)
+        Resonance angular frequency [rad/s], > 0.
+    gamma : float or ndarray, shape (...)
+        Energy decay rate (full width) into its own bath [rad/s], >= 0: from a ring-down, not from a
+        spectral line that dephasing widens.
+    bath : Bath
+        Its own bath.
+    hot : HotBath, optional
+        Bath of absorbed light.
+    """
+
+    omega: Real
+    gamma: Real
+    bath: Bath = VACUUM
+    hot: HotBath | None = None
+
+    def __post_init__(self) -> None:
+        checks.number("Oscillator.omega", self.omega, "rad/s", above=0.0)
+        checks.number("Oscillator.gamma", self.gamma, "rad/s", at_least=0.0)
+
+    @classmethod
+    def from_hz(
+        cls, frequency_hz: Real, *, gamma_hz: Real, bath: Bath = VACUUM, hot: HotBath | None = None
+    ) -> "Oscillator":
+        """Make a mechanical mode from its frequency and decay rate/2π [Hz]."""
+        return cls(angular(frequency_hz), angular(gamma_hz), bath, hot)

@@ -7,6 +7,7 @@ import numpy as np
 
 from cavities import checks
 from cavities.constants import HBAR, Real, angular
+from cavities.envelope import Envelope
 from cavities.errors import ParameterError
 from cavities.modes import Mode
 
@@ -48,9 +49,15 @@ class Pump:
         Power transmission from `plane` to the cavity coupler [1], in (0, 1]; must be 1 for
         `Plane.COUPLER`.
     detuning : float or ndarray, shape (...)
-        Pump laser minus pump resonance [rad/s].
+        Pump laser minus the place that `sideband` names [rad/s]: in a direct electro-optic device
+        the pumped resonance, in an optomechanical one the optical resonance minus (red) or plus
+        (blue) the mechanical frequency.
     pulse_length : float, optional
         Length of a pump pulse [s], > 0; None for a continuous pump.
+    envelope : Envelope, optional
+        Shape of a pulse in time; its length is then that of the pulse.
+    repetition_rate : float, optional
+        Pulses per second [1/s], > 0: what makes an average power.
 
     Examples
     --------
@@ -64,6 +71,8 @@ class Pump:
     insertion: float = 1.0
     detuning: Real = 0.0
     pulse_length: float | None = None
+    envelope: Envelope | None = None
+    repetition_rate: float | None = None
 
     def __post_init__(self) -> None:
         checks.number("Pump.power", self.power, "W", at_least=0.0)
@@ -71,6 +80,13 @@ class Pump:
         checks.number("Pump.detuning", self.detuning, "rad/s")
         if self.pulse_length is not None:
             checks.number("Pump.pulse_length", self.pulse_length, "s", above=0.0)
+        if self.repetition_rate is not None:
+            checks.number("Pump.repetition_rate", self.repetition_rate, "1/s", above=0.0)
+        if self.envelope is not None and self.pulse_length not in (None, self.envelope.length):
+            raise ParameterError(
+                f"Pump.pulse_length [s] is {self.pulse_length}, but its envelope is "
+                f"{self.envelope.length:.4g} s long; leave pulse_length out"
+            )
         if self.plane is Plane.COUPLER and self.insertion != 1.0:
             raise ParameterError(
                 f"Pump.insertion [1] must be 1 at the coupler plane, got {self.insertion}; give "
@@ -88,6 +104,17 @@ class Pump:
     def power_at_coupler(self) -> Real:
         """Power that reaches the cavity coupler [W]."""
         return self.power * self.insertion
+
+    @property
+    def average_power(self) -> Real | None:
+        """Average power at the coupler [W]; None for pulses whose repetition rate is not given."""
+        if self.envelope is None and self.pulse_length is None:
+            return self.power_at_coupler
+        if self.repetition_rate is None:
+            return None
+        lit = self.pulse_length if self.envelope is None else self.envelope.energy_length
+        assert lit is not None
+        return self.power_at_coupler * min(1.0, lit * self.repetition_rate)
 
 
 def photon_flux(power: Real, omega: Real) -> Real:

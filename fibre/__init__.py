@@ -3,7 +3,8 @@
 Photons, parts, elements, detectors, heralding, memories, bounds, links.
 """
 
-from fibre.bounds import direct_bound, noise_threshold, pure_loss_bound, relay_bound
+from cavities.capacity import pure_loss_bound
+from fibre.bounds import direct_bound, noise_threshold, relay_bound
 from fibre.detectors import Detector, Station
 from fibre.distil import hashing_bound, negativity
 from fibre.elements import Element, FabryPerot, FibreSpan, Loss

@@ -4,33 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavities import checks
+from cavities.capacity import pure_loss_bound
 from cavities.constants import Real
 from fibre.herald import Detection, click_operator
-
-
-def pure_loss_bound(transmission: Real) -> NDArray[np.float64]:
-    r"""Two-way assisted capacity of a pure-loss mode, :math:`-\log_2(1-\eta)` (L11).
-
-    Parameters
-    ----------
-    transmission : float or ndarray, shape (...)
-        Transmission η from end to end [1], in [0, 1].
-
-    Returns
-    -------
-    ndarray, shape (...)
-        Ebits per mode; infinite at η = 1.
-
-    Source: Pirandola, Laurenza, Ottaviani and Banchi, Nat. Commun. 8, 15043 (2017).
-
-    Examples
-    --------
-    >>> round(float(pure_loss_bound(0.01)), 10)
-    0.0144995697
-    """
-    checks.probability("pure_loss_bound: transmission", transmission)
-    with np.errstate(divide="ignore"):
-        return np.asarray(-np.log1p(-np.asarray(transmission, float)) / np.log(2))
 
 
 def relay_bound(first: Real, second: Real, modes: int = 1) -> NDArray[np.float64]:

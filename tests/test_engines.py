@@ -139,7 +139,7 @@ def test_the_data_sheet_device_has_no_hamiltonian_and_says_so() -> None:
     assert found.efficiency[0] == pytest.approx(0.3)
     assert found.added_noise[0] == pytest.approx(0.02)
     assert scattering.bandwidth(
-        box.linearise(None), box.source, box.target, box.scale
+        box.linearise(None), box.source, box.target, box.scale()
     ) == pytest.approx(TWO_PI * 5e6)
     S = scattering.scatter(box.linearise(None), np.array(1e7))
     assert np.abs(S @ S.conj().T - np.eye(3)).max() < 1e-12

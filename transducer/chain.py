@@ -3,6 +3,8 @@
 Both devices convert, both qubits emit, and the photons are on their way.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ def grid_for(scenario: Scenario) -> SpectralGrid:
     """Frequencies that resolve every line of both arms: photons, devices and filters."""
     widths = []
     for arm in scenario.arms:
-        widths.append(arm.device.scale)
+        widths += [arm.device.scale(arm.pump)]
         widths += [e.bandwidth for e in arm.elements if isinstance(e, FabryPerot)]
     packets = [(arm.emitter.offset, arm.emitter.photon_fwhm) for arm in scenario.arms]
     return SpectralGrid.resolving(widths, packets)
@@ -43,24 +45,31 @@ def convert(arm: ArmSetup, engine: str, omega: NDArray[np.float64]) -> Conversio
     engine : str
         ``scattering`` or ``master-equation``.
     omega : ndarray, shape (n,)
-        Offset of the signal from the device's frame [rad/s].
+        Offset of the signal from the centre of the device's line [rad/s].
     """
     device = arm.device
+    shifted = omega + device.centre(arm.pump)
     if engine == "scattering":
-        return scattering.convert(device.linearise(arm.pump), device.source, device.target, omega)
+        linear = device.linearise(arm.pump)
+        found = scattering.convert(linear, device.source, device.target, shifted)
+        return replace(found, omega=omega)
     if engine != "master-equation":
         raise ParameterError(f"engine '{engine}' is not known; {nearest(engine, CONVERTERS)}")
     from transducer.solvers import master_equation
 
     device.linearise(arm.pump)  # stability is a question of the device, whoever solves it
     hamiltonian = device.hamiltonian(arm.pump)
-    return master_equation.convert(hamiltonian, device.source, device.target, omega)
+    found = master_equation.convert(hamiltonian, device.source, device.target, shifted)
+    return replace(found, omega=omega)
 
 
 def bandwidth_of(arm: ArmSetup) -> float:
     """Full width at half maximum of one arm's conversion [rad/s]."""
     d = arm.device
-    return scattering.bandwidth(d.linearise(arm.pump), d.source, d.target, d.scale)
+    linear = d.linearise(arm.pump)
+    return scattering.bandwidth(
+        linear, d.source, d.target, d.scale(arm.pump), float(np.max(d.centre(arm.pump)))
+    )
 
 
 def link_of(scenario: Scenario, engine: str = "scattering") -> Link:

@@ -21,6 +21,8 @@ from cavities.sentences import nearest
 from transducer.version import __version__
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from transducer.simulation import LinkReport
 
 app = typer.Typer(
@@ -37,6 +39,10 @@ def _version(value: bool) -> None:
     if value:
         typer.echo(__version__)
         raise typer.Exit
+
+
+devices = typer.Typer(no_args_is_help=False, rich_markup_mode=None, help="Published devices.")
+app.add_typer(devices, name="device")
 
 
 @app.callback()
@@ -104,14 +110,36 @@ def link(
 
         typer.echo(contract_of(report).model_dump_json(indent=2))
         return
-    from rich.console import Console
-
     from transducer.report import show
 
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console = _console()
     show(report, console)
     for path in targets:
         console.print(f"wrote {path}", soft_wrap=True, markup=False)
+
+
+@devices.command("list")
+def device_list() -> None:
+    """Every device at hand, how its numbers are known, and its operating points."""
+    from transducer.device_report import show_list
+
+    show_list(_console())
+
+
+@devices.command("show")
+def device_show(
+    key: Annotated[str, typer.Argument(help="A name from 'device list', or a TOML file.")],
+) -> None:
+    """One device: each number's address and status, derived figures, noise by port, limits."""
+    from transducer.device_report import show_device
+
+    show_device(key, _console())
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
 def _targets(out: Path | None, overwrite: bool, no_files: bool) -> tuple[Path, ...]:

@@ -4,14 +4,16 @@ Any Gaussian device is a drift matrix, a port matrix and a bath at every port.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cavities import checks
 from cavities.constants import Real
-from cavities.errors import ParameterError, UnstableError
+from cavities.errors import ParameterError
+from cavities.rules import Codes, Rule, Status, settle
+from transducer.network import Mixing, Network
 
 Complex = NDArray[np.complex128]
 
@@ -45,7 +47,9 @@ class LinearDevice:
     .. math:: \dot x = A x - K^\dagger x_\mathrm{in}, \qquad x_\mathrm{out} = x_\mathrm{in} + K x
 
     x holds annihilation operators, or creation operators for modes that a squeezing interaction
-    mixes in.
+    mixes in. Where counter-rotating terms need an operator and its conjugate both, x holds all
+    annihilation operators and then all creation operators, and every port stands twice under one
+    name.
 
     Parameters
     ----------
@@ -55,6 +59,8 @@ class LinearDevice:
         Port matrix [rad^1/2 s^-1/2]: element (port, mode) is the root of the port's decay rate.
     ports : tuple of Port
         All p doors; loss channels are ports too.
+    status : ndarray of int8, shape (...), optional
+        A `cavities.rules.Status` per point of a batch; points that are not OK give NaN.
 
     Raises
     ------
@@ -63,8 +69,9 @@ class LinearDevice:
     """
 
     A: Complex
-    K: NDArray[np.float64]
+    K: NDArray[np.float64] | Complex
     ports: tuple[Port, ...]
+    status: Codes | None = None
 
     def __post_init__(self) -> None:
         n = self.A.shape[-1]
@@ -82,34 +89,135 @@ class LinearDevice:
         """
         return np.array([-1.0 if port.creation else 1.0 for port in self.ports])
 
-    def index(self, name: str) -> int:
-        """Position of a port.
+    @property
+    def doubled(self) -> bool:
+        """Whether every port stands twice, with its operator and its conjugate."""
+        return len({port.name for port in self.ports}) < len(self.ports)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the ports, each once."""
+        return list(dict.fromkeys(port.name for port in self.ports))
+
+    def index(self, name: str, creation: bool | None = None) -> int:
+        """Position of a port; of its operator of the asked kind, where it stands twice.
 
         Raises
         ------
         ParameterError
             If there is no such port.
         """
-        known = [port.name for port in self.ports]
-        if name not in known:
-            raise ParameterError(f"there is no port '{name}'; the device has {', '.join(known)}")
-        return known.index(name)
+        for k, port in enumerate(self.ports):
+            if port.name == name and creation in (None, port.creation):
+                return k
+        raise ParameterError(f"there is no port '{name}'; the device has {', '.join(self.names)}")
 
     @property
     def growth_rate(self) -> NDArray[np.float64]:
         """Fastest growth of an amplitude [rad/s], shape (...); negative for a stable device."""
         return np.asarray(np.max(np.linalg.eigvals(self.A).real, axis=-1))
 
-    def require_stable(self, remedy: Callable[[], str]) -> None:
-        """Refuse a device with a growing mode.
+    def judged(self, rules: tuple[Rule, ...], remedy: Callable[[], str]) -> "LinearDevice":
+        """Settle the validity rules of a device and its stability.
+
+        Parameters
+        ----------
+        rules : tuple of Rule
+            What the model needs to hold.
+        remedy : callable
+            Says what would make an unstable device stable.
+
+        Returns
+        -------
+        LinearDevice
+            With the status of every point of a batch.
 
         Raises
         ------
-        UnstableError
-            Says by how much it grows, and what `remedy` returns.
+        ValidityError, UnstableError
+            For a single point; the sentence says by how much it grows and what `remedy` returns.
         """
-        growth = float(np.max(self.growth_rate))
-        if growth >= 0:
-            raise UnstableError(
-                f"device is unstable: the fastest mode grows at {growth:.3g} rad/s; {remedy()}"
-            )
+        growth = self.growth_rate
+        stable = Rule(
+            "growth of the fastest mode",
+            Status.UNSTABLE,
+            growth,
+            -np.finfo(float).tiny,
+            lambda g: f"device is unstable: the fastest mode grows at {g:.3g} rad/s; {remedy()}",
+        )
+        codes = settle((*rules, stable))
+        return self if codes.ndim == 0 else replace(self, status=codes)
+
+
+def langevin(network: Network) -> LinearDevice:
+    r"""Langevin equations of a network, in the smallest closed set of operators.
+
+    .. math:: \dot a_j = -i\,\partial H/\partial a_j^\dagger - \tfrac12\sum_k (u^\dagger u)_{jk} a_k
+              - \sum_p u_{pj}^*\,a_{\mathrm{in},p}
+
+    with :math:`u_{pj}` the amplitude of mode j at port p.
+
+    Parameters
+    ----------
+    network : Network
+        Modes, doors, couplings; arrays broadcast to a batch.
+
+    Returns
+    -------
+    LinearDevice
+        Of n operators where annihilation and creation operators do not mix, of 2n where they do.
+        Its stability is not looked at.
+    """
+    names = network.names
+    n, p = len(names), len(network.doors)
+    values = [m.delta for m in network.modes] + [c.g for c in network.couplings]
+    values += [u for d in network.doors for _, u in d.amplitudes]
+    batch = np.broadcast_shapes(*(np.shape(v) for v in values))
+
+    K = np.zeros((*batch, p, n), dtype=np.complex128)
+    for row, door in enumerate(network.doors):
+        for mode, u in door.amplitudes:
+            K[..., row, names.index(mode)] += u
+    H = np.zeros((*batch, n, n), dtype=np.complex128)  # a^dag H a
+    M = np.zeros((*batch, n, n), dtype=np.complex128)  # (a^dag M a^dag^T + h.c.)/2, symmetric
+    for k, mode_ in enumerate(network.modes):
+        H[..., k, k] = mode_.delta
+    for c in network.couplings:
+        i, j = names.index(c.first), names.index(c.second)
+        if c.mixing is Mixing.EXCHANGE:
+            H[..., i, j] += c.g
+            H[..., j, i] += np.conj(c.g)
+        else:
+            M[..., i, j] += c.g
+            if i != j:
+                M[..., j, i] += c.g
+    drift = -1j * H - 0.5 * np.conj(np.swapaxes(K, -1, -2)) @ K
+    kind = network.conjugated()
+    if kind is None:
+        A = np.concatenate(
+            [
+                np.concatenate([drift, -1j * M], axis=-1),
+                np.concatenate([1j * np.conj(M), np.conj(drift)], axis=-1),
+            ],
+            axis=-2,
+        )
+        none = np.zeros_like(K)
+        doors = np.concatenate(
+            [np.concatenate([K, none], -1), np.concatenate([none, np.conj(K)], -1)], axis=-2
+        )
+        ports = tuple(Port(d.name, d.occupation, c) for c in (False, True) for d in network.doors)
+        return LinearDevice(A, _real_if_so(doors), ports)
+    conj = np.array(kind)
+    mixed = conj[:, None] != conj[None, :]
+    rows = np.where(mixed, -1j * M, drift)
+    A = np.where(conj[:, None], np.conj(rows), rows)
+    K = np.where(conj[None, :], np.conj(K), K)
+    ports = tuple(
+        Port(d.name, d.occupation, bool(conj[names.index(d.amplitudes[0][0])]))
+        for d in network.doors
+    )
+    return LinearDevice(A, _real_if_so(K), ports)
+
+
+def _real_if_so(K: Complex) -> NDArray[np.float64] | Complex:
+    return K if np.any(K.imag) else np.asarray(K.real)

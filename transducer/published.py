@@ -1,33 +1,47 @@
 """From a file about a published device to one that can be pumped, every number's address kept."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
 
 from cavities import data
-from cavities.baths import Bath, Heating
+from cavities.baths import Bath
 from cavities.constants import LIGHT_SPEED, angular
 from cavities.errors import DataError
-from cavities.modes import Mode
-from cavities.numbers import (
-    Input,
-    NonNegative,
-    Number,
-    Positive,
-    Share,
-    Size,
-    Strict,
-    both_ways,
-    numbers_in,
-)
+from cavities.heating import HotBath, PowerLaw
+from cavities.modes import Mode, Oscillator
+from cavities.numbers import Input, Number, numbers_in
+from cavities.pump import Pump, power_for_photons
 from cavities.sentences import nearest
+from transducer.device_file import (
+    BathTable,
+    BlackBoxFile,
+    DatasheetFile,
+    DeviceFile,
+    ElectroOpticFile,
+    HotTable,
+    LawTable,
+    MembraneFile,
+    MicrowaveTable,
+    OperatingPoint,
+    OpticalTable,
+    PhononTable,
+    PiezoFile,
+    PulseTable,
+    PumpedFile,
+    SingleModeFile,
+)
 from transducer.devices.base import Device
+from transducer.devices.black_box import BlackBox
 from transducer.devices.datasheet import Datasheet
 from transducer.devices.electro_optic import ElectroOptic
+from transducer.devices.membrane import Membrane
+from transducer.devices.piezo import Phonon, PiezoOptomechanical
+from transducer.devices.pumped import PumpedDevice
+from transducer.devices.single_mode import SingleModeElectroOptic
+from transducer.measured import read_scattering
 
 C_BAND_NM = 1550.0
 """Wavelength of a data sheet that states none [nm]."""
@@ -35,174 +49,12 @@ C_BAND_NM = 1550.0
 EXCLUSIVE = (
     ("extraction", "kappa_ext_hz"),
     ("waveguide_temperature_k", "waveguide_occupation"),
+    ("temperature_k", "occupation"),
     ("cooperativity", "power_w"),
+    ("cooperativity", "photons"),
+    ("photons", "power_w"),
 )
 """Two ways to say one thing: a file gives one, an override of one replaces the other."""
-
-
-class Source(Strict):
-    """Where a device was published."""
-
-    title: str
-    authors: str = ""
-    journal: str = ""
-    year: int | None = None
-    doi: str = ""
-    arxiv: str = ""
-    platform: str = ""
-    note: str = ""
-
-
-class Claim(Strict):
-    """A figure that the paper reports, and what comparing with it is worth."""
-
-    figure: Literal["efficiency", "internal_efficiency", "added_noise", "bandwidth_hz"]
-    direction: Literal["up", "down"] = "up"
-    value: float
-    sigma: Annotated[list[Size], BeforeValidator(both_ways)] = Field(default_factory=list)
-    where: str
-    operating_point: str
-    kind: Literal["predicted", "consistent", "identity", "fitted", "fails"]
-    deviation_db: float | None = None
-    definition: str = ""
-    note: str = ""
-
-
-class _Resonance(Strict):
-    kappa_int_hz: NonNegative
-    extraction: Number | None = None
-    kappa_ext_hz: NonNegative | None = None
-
-    @model_validator(mode="after")
-    def _one_door(self) -> "_Resonance":
-        if (self.extraction is None) == (self.kappa_ext_hz is None):
-            raise ValueError("give exactly one of 'extraction' and 'kappa_ext_hz'")
-        if self.extraction is not None and not 0 <= self.extraction.value < 1:
-            raise ValueError(
-                f"extraction must be a number >= 0 and < 1, got {self.extraction.value}"
-            )
-        return self
-
-    @property
-    def external_hz(self) -> float:
-        """External loss rate/2π [Hz]."""
-        if self.kappa_ext_hz is not None:
-            return self.kappa_ext_hz.value
-        assert self.extraction is not None
-        eta = self.extraction.value
-        return self.kappa_int_hz.value * eta / (1 - eta)
-
-
-class OpticalTable(_Resonance):
-    """The optical mode."""
-
-    wavelength_nm: Positive
-    overlap: Share | None = None
-
-
-class MicrowaveTable(_Resonance):
-    """The microwave mode."""
-
-    frequency_hz: Positive
-
-
-class CouplingTable(Strict):
-    """Coupling and detunings."""
-
-    g0_hz: Positive
-    delta_o_hz: Number | None = None
-    delta_e_hz: Number | None = None
-
-
-class BathTable(Strict):
-    """Baths of the microwave mode; a temperature or an occupation for the waveguide."""
-
-    waveguide_temperature_k: NonNegative | None = None
-    waveguide_occupation: NonNegative | None = None
-    internal_occupation: NonNegative
-
-    @model_validator(mode="after")
-    def _one_waveguide(self) -> "BathTable":
-        if (self.waveguide_temperature_k is None) == (self.waveguide_occupation is None):
-            raise ValueError(
-                "give exactly one of 'waveguide_temperature_k' and 'waveguide_occupation'"
-            )
-        return self
-
-
-class HeatingTable(Strict):
-    """Added noise at two cooperativities; between them the internal bath follows a power law."""
-
-    low_noise: NonNegative
-    low_cooperativity: Positive
-    high_noise: NonNegative
-    high_cooperativity: Positive
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "HeatingTable":
-        if not self.low_cooperativity.value < self.high_cooperativity.value:
-            raise ValueError("low_cooperativity must be below high_cooperativity")
-        if not 0 < self.low_noise.value <= self.high_noise.value:
-            raise ValueError("low_noise must be > 0 and at most high_noise")
-        return self
-
-
-class PulseTable(Strict):
-    """Pump pulses."""
-
-    length_s: Positive | None = None
-    repetition_rate_hz: Positive | None = None
-
-
-class OperatingPoint(Strict):
-    """One setting of the pump; a cooperativity or a power at the coupler."""
-
-    cooperativity: NonNegative | None = None
-    power_w: NonNegative | None = None
-
-    @model_validator(mode="after")
-    def _one_pump(self) -> "OperatingPoint":
-        if (self.cooperativity is None) == (self.power_w is None):
-            raise ValueError("give exactly one of 'cooperativity' and 'power_w'")
-        return self
-
-
-class ElectroOpticFile(Strict):
-    """A published direct electro-optic device."""
-
-    key: str
-    model: Literal["electro-optic"]
-    source: Source
-    optical: OpticalTable
-    microwave: MicrowaveTable
-    coupling: CouplingTable
-    baths: BathTable
-    heating: HeatingTable | None = None
-    pulse: PulseTable = PulseTable()
-    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
-    reported: list[Claim] = Field(default_factory=list)
-
-
-class FiguresTable(Strict):
-    """All that a data sheet states: four numbers, and a wavelength if it is not 1550 nm."""
-
-    efficiency: Share
-    added_noise: NonNegative
-    bandwidth_hz: Positive
-    repetition_rate_hz: Positive
-    wavelength_nm: Positive | None = None
-
-
-class DatasheetFile(Strict):
-    """A transducer known by its data sheet."""
-
-    key: str
-    model: Literal["datasheet"]
-    source: Source
-    figures: FiguresTable
-
-
-DeviceFile = ElectroOpticFile | DatasheetFile
 
 
 @dataclass(frozen=True)
@@ -213,14 +65,12 @@ class Published:
     ----------
     device : Device
         The physics.
-    file : ElectroOpticFile or DatasheetFile
+    file : DeviceFile
         The numbers with address and status, overrides laid on.
     inputs : tuple of Input
         Every number the device rests on; those of unused operating points left out.
-    cooperativity : float, optional
-        Of the chosen operating point [1].
-    power : float, optional
-        Of the chosen operating point, at the coupler [W].
+    point : OperatingPoint, optional
+        The chosen operating point.
     pulse_length : float, optional
         Length of a pump pulse [s].
     repetition_rate : float
@@ -230,10 +80,34 @@ class Published:
     device: Device
     file: DeviceFile
     inputs: tuple[Input, ...]
-    cooperativity: float | None = None
-    power: float | None = None
+    point: OperatingPoint | None = None
     pulse_length: float | None = None
     repetition_rate: float = np.inf
+
+    def pump(self, like: Pump) -> Pump | None:
+        """Find the pump of the operating point; None if there is none, or no pump to set.
+
+        Parameters
+        ----------
+        like : Pump
+            Sideband, detuning and timing; a detuning of the operating point is added.
+        """
+        if self.point is None or not isinstance(self.device, PumpedDevice):
+            return None
+        if self.point.detuning_hz is not None:
+            extra = float(angular(self.point.detuning_hz.value))
+            like = replace(like, detuning=like.detuning + extra)
+        if self.point.cooperativity is not None:
+            return self.device.pump_for(self.point.cooperativity.value, like)
+        if self.point.photons is not None:
+            d = self.device
+            power = power_for_photons(
+                d.pumped, self.point.photons.value, d.pump_detuning(like), d.overlap
+            )
+            return replace(like, power=power)
+        assert self.point.power_w is not None
+        passed = self.point.insertion.value if self.point.insertion is not None else 1.0
+        return replace(like, power=self.point.power_w.value * passed)
 
 
 def load_device(
@@ -276,6 +150,9 @@ def load_device(
         raise DataError(f"{label}: 'model' = {model!r} is not a kind of device; {hint}")
     kind = KINDS[model]
     file = data.load("devices", name, kind.table, override, EXCLUSIVE, beside)
+    if isinstance(file, BlackBoxFile):
+        own = (beside or Path()) / Path(name).parent if name.endswith(".toml") else None
+        return _black_box(file, operating_point, label, own)
     return kind.build(file, operating_point, label)
 
 
@@ -296,62 +173,199 @@ def _datasheet(file: DatasheetFile, operating_point: str | None, label: str) -> 
     return Published(device, file, _inputs(file, None), repetition_rate=f.repetition_rate_hz.value)
 
 
-def _electro_optic(file: ElectroOpticFile, operating_point: str | None, label: str) -> Published:
-    point = None
-    if operating_point is not None:
-        if operating_point not in file.operating_point:
-            hint = nearest(operating_point, file.operating_point)
-            raise DataError(f"{label}: there is no operating point '{operating_point}'; {hint}")
-        point = file.operating_point[operating_point]
-    frequency_hz = LIGHT_SPEED / (file.optical.wavelength_nm.value * 1e-9)
-    optical = Mode.from_hz(
-        frequency_hz,
-        kappa_ext_hz=file.optical.external_hz,
-        kappa_int_hz=file.optical.kappa_int_hz.value,
+def _point(file: PumpedFile, name: str | None, label: str) -> OperatingPoint | None:
+    if name is None:
+        return None
+    if name not in file.operating_point:
+        hint = nearest(name, file.operating_point)
+        raise DataError(f"{label}: there is no operating point '{name}'; {hint}")
+    return file.operating_point[name]
+
+
+def _optical(table: OpticalTable) -> Mode:
+    return Mode.from_hz(
+        LIGHT_SPEED / (table.wavelength_nm.value * 1e-9),
+        kappa_ext_hz=table.external_hz,
+        kappa_int_hz=table.kappa_int_hz.value,
     )
-    microwave = Mode.from_hz(
-        file.microwave.frequency_hz.value,
-        kappa_ext_hz=file.microwave.external_hz,
-        kappa_int_hz=file.microwave.kappa_int_hz.value,
+
+
+def _microwave(table: MicrowaveTable) -> Mode:
+    return Mode.from_hz(
+        table.frequency_hz.value,
+        kappa_ext_hz=table.external_hz,
+        kappa_int_hz=table.kappa_int_hz.value,
     )
-    c, b = file.coupling, file.baths
-    if b.waveguide_temperature_k is not None:
-        temperature = b.waveguide_temperature_k.value
-        waveguide = Bath.from_temperature(
-            temperature, frequency_hz=file.microwave.frequency_hz.value
+
+
+def _waveguide(baths: BathTable, microwave: MicrowaveTable) -> Bath:
+    if baths.waveguide_temperature_k is not None:
+        return Bath.from_temperature(
+            baths.waveguide_temperature_k.value, frequency_hz=microwave.frequency_hz.value
         )
-    else:
-        assert b.waveguide_occupation is not None
-        waveguide = Bath(b.waveguide_occupation.value)
-    device = ElectroOptic(
-        optical,
-        microwave,
-        angular(c.g0_hz.value),
-        file.optical.overlap.value if file.optical.overlap else 1.0,
-        waveguide,
-        Bath(b.internal_occupation.value, _heating(file, optical, microwave, waveguide)),
-        delta_o=_detuning(c.delta_o_hz),
-        delta_e=_detuning(c.delta_e_hz),
-    )
-    pulse = file.pulse
+    assert baths.waveguide_occupation is not None
+    return Bath(baths.waveguide_occupation.value)
+
+
+def _overlap(table: OpticalTable) -> float:
+    return table.overlap.value if table.overlap else 1.0
+
+
+def _published(
+    file: PumpedFile, device: Device, operating_point: str | None, label: str
+) -> Published:
+    pulse: PulseTable = file.pulse
     return Published(
         device,
         file,
         _inputs(file, operating_point),
-        cooperativity=point.cooperativity.value if point and point.cooperativity else None,
-        power=point.power_w.value if point and point.power_w else None,
+        point=_point(file, operating_point, label),
         pulse_length=pulse.length_s.value if pulse.length_s else None,
         repetition_rate=pulse.repetition_rate_hz.value if pulse.repetition_rate_hz else np.inf,
     )
 
 
-def _detuning(number: Number | None) -> float:
+def _electro_optic(file: ElectroOpticFile, operating_point: str | None, label: str) -> Published:
+    optical, microwave = _optical(file.optical), _microwave(file.microwave)
+    c, b = file.coupling, file.baths
+    waveguide = _waveguide(b, file.microwave)
+    device = ElectroOptic(
+        optical,
+        microwave,
+        angular(c.g0_hz.value),
+        _overlap(file.optical),
+        waveguide,
+        Bath(b.internal_occupation.value, _heating(file, optical, microwave, waveguide)),
+        delta_o=_hz(c.delta_o_hz),
+        delta_e=_hz(c.delta_e_hz),
+    )
+    return _published(file, device, operating_point, label)
+
+
+def _single_mode(file: SingleModeFile, operating_point: str | None, label: str) -> Published:
+    device = SingleModeElectroOptic(
+        _optical(file.optical),
+        _microwave(file.microwave),
+        angular(file.coupling.g0_hz.value),
+        _overlap(file.optical),
+        _waveguide(file.baths, file.microwave),
+        Bath(file.baths.internal_occupation.value),
+    )
+    return _published(file, device, operating_point, label)
+
+
+def _membrane(file: MembraneFile, operating_point: str | None, label: str) -> Published:
+    m, drive = file.mechanics, file.microwave_pump
+    if m.temperature_k is not None:
+        bath = Bath.from_temperature(m.temperature_k.value, frequency_hz=m.frequency_hz.value)
+    else:
+        assert m.occupation is not None
+        bath = Bath(m.occupation.value)
+    mechanics = Oscillator.from_hz(m.frequency_hz.value, gamma_hz=m.gamma_hz.value, bath=bath)
+    microwave = _microwave(file.microwave)
+    detuning = _hz(drive.detuning_hz)
+    power = power_for_photons(microwave, drive.photons.value, detuning - mechanics.omega)
+    device = Membrane(
+        _optical(file.optical),
+        microwave,
+        mechanics,
+        angular(file.coupling.g0_o_hz.value),
+        angular(file.coupling.g0_e_hz.value),
+        Pump(power, detuning=detuning),
+        _overlap(file.optical),
+        _waveguide(file.baths, file.microwave),
+        Bath(file.baths.internal_occupation.value),
+    )
+    return _published(file, device, operating_point, label)
+
+
+def _piezo(file: PiezoFile, operating_point: str | None, label: str) -> Published:
+    microwave, waveguide, internal = None, Bath(), Bath()
+    if file.microwave is not None:
+        if file.baths is None:
+            raise DataError(f"{label}: '[microwave]' needs its '[baths]'; give them")
+        microwave = _microwave(file.microwave)
+        waveguide = _waveguide(file.baths, file.microwave)
+        internal = Bath(file.baths.internal_occupation.value)
+    direct = 0j
+    if file.direct is not None:
+        size = float(angular(file.direct.g0_hz.value))
+        direct = size * complex(np.exp(1j * file.direct.phase_rad.value))
+    pump_mode = None
+    if file.pump_mode is not None:
+        pump_mode = Mode.from_hz(
+            LIGHT_SPEED / (file.optical.wavelength_nm.value * 1e-9),
+            kappa_ext_hz=file.pump_mode.external_hz,
+            kappa_int_hz=file.pump_mode.kappa_int_hz.value,
+        )
+    device = PiezoOptomechanical(
+        _optical(file.optical),
+        microwave,
+        tuple(_phonon(table) for table in file.phonon.values()),
+        direct,
+        _overlap(file.optical),
+        waveguide,
+        internal,
+        pump_mode=pump_mode,
+        mode_spacing=_hz(file.mode_spacing_hz) if file.mode_spacing_hz else None,
+    )
+    return _published(file, device, operating_point, label)
+
+
+def _phonon(table: PhononTable) -> Phonon:
+    mode = Oscillator.from_hz(
+        table.frequency_hz.value,
+        gamma_hz=table.gamma_hz.value,
+        bath=Bath(table.occupation.value, _law(table.heating) if table.heating else None),
+        hot=_hot(table.hot) if table.hot else None,
+    )
+    return Phonon(mode, angular(table.g0_hz.value), _hz(table.piezo_hz))
+
+
+def _law(table: LawTable, unit: float = 1.0) -> PowerLaw:
+    return PowerLaw(
+        table.value.value * unit,
+        table.reference.value,
+        table.exponent.value,
+        table.lowest.value,
+        table.highest.value,
+    )
+
+
+def _hot(table: HotTable) -> HotBath:
+    return HotBath(
+        _law(table.occupation),
+        _law(table.rate_hz, float(angular(1.0))),
+        table.per_watt.value if table.per_watt else 0.0,
+        table.delayed.value if table.delayed else 0.0,
+        _hz(table.turn_on_hz) if table.turn_on_hz else np.inf,
+        _hz(table.turn_off_hz) if table.turn_off_hz else np.inf,
+    )
+
+
+def _black_box(
+    file: BlackBoxFile, operating_point: str | None, label: str, folder: Path | None
+) -> Published:
+    if operating_point is not None:
+        raise DataError(
+            f"{label}: a black box has no operating point '{operating_point}'; leave it out"
+        )
+    occupations = {name: number.value for name, number in file.ports.items()}
+    path = (folder or data.root("devices").parent / "measured") / file.table
+    inside = read_scattering(path, occupations, file.environment.value, closed=file.closed)
+    width = float(angular(file.width_hz.value))
+    carrier = float(angular(LIGHT_SPEED / (1e-9 * file.wavelength_nm.value)))
+    device = BlackBox(inside, file.source_port, file.target_port, carrier, width)
+    return Published(device, file, _inputs(file, None))
+
+
+def _hz(number: Number | None) -> float:
     return 0.0 if number is None else float(angular(number.value))
 
 
 def _heating(
     file: ElectroOpticFile, optical: Mode, microwave: Mode, waveguide: Bath
-) -> Heating | None:
+) -> PowerLaw | None:
     r"""Power law of the internal bath through two points of reported noise (L3).
 
     .. math:: n_\mathrm{int} = (N_\mathrm{add} - n_\mathrm{wg})\,
@@ -371,7 +385,7 @@ def _heating(
     g0 = angular(file.coupling.g0_hz.value)
     per_cooperativity = float(optical.kappa * microwave.kappa / (4 * g0**2))  # photons at C = 1
     first, last = h.low_cooperativity.value, h.high_cooperativity.value
-    return Heating(
+    return PowerLaw(
         high,
         last * per_cooperativity,
         float(np.log(high / low) / np.log(last / first)),
@@ -411,6 +425,10 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "electro-optic": Kind(ElectroOpticFile, _electro_optic),
+    "single-mode-electro-optic": Kind(SingleModeFile, _single_mode),
+    "piezo-optomechanical": Kind(PiezoFile, _piezo),
+    "membrane": Kind(MembraneFile, _membrane),
+    "black-box": Kind(BlackBoxFile, _black_box),
     "datasheet": Kind(DatasheetFile, _datasheet),
 }
 """What the key ``model`` of a device file may say: a new kind of device adds its line here."""

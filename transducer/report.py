@@ -43,7 +43,8 @@ def show(report: LinkReport, console: Console) -> None:
     console.print(f"\n[bold]{escape(verdict(report))}[/bold]\n")
 
 
-def _table(title: str, *columns: str) -> Table:
+def titled_table(title: str, *columns: str) -> Table:
+    """Make a table with its title, first column to the left, figures to the right."""
     table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(escape(column), justify="left" if index == 0 else "right", overflow="fold")
@@ -52,10 +53,10 @@ def _table(title: str, *columns: str) -> Table:
 
 def _device_table(found: ArmConversion, arms: str) -> Table:
     signal, referee = found.at_signal, found.referee
-    table = _table(f"Transducer {escape(found.device)}, {arms}", "figure", signal.engine)
+    table = titled_table(f"Transducer {escape(found.device)}, {arms}", "figure", signal.engine)
     theirs = referee.conversion
-    efficiency = [f"{signal.efficiency[0]:.8f}"]
-    noise = [f"{signal.added_noise[0]:.8f}"]
+    efficiency = [_digits(signal.efficiency[0])]
+    noise = [_digits(signal.added_noise[0])]
     width = [f"{ordinary(found.bandwidth) / 1e6:.4g} MHz"]
     cooperativity = ["-" if found.cooperativity is None else f"{found.cooperativity:.4g}"]
     if theirs is not None and theirs.truncation is not None:
@@ -66,7 +67,7 @@ def _device_table(found: ArmConversion, arms: str) -> Table:
             (efficiency, signal.efficiency[0], theirs.efficiency[0]),
             (noise, signal.added_noise[0], theirs.added_noise[0]),
         ):
-            row += [f"{two:.8f}", f"{two - one:+.1e}"]
+            row += [_digits(two), f"{two - one:+.1e}"]
         agrees = "agree" if referee.agrees else "DIFFER"
         width += ["", ""]
         cooperativity += [
@@ -80,8 +81,13 @@ def _device_table(found: ArmConversion, arms: str) -> Table:
     return table
 
 
+def _digits(value: float) -> str:
+    """Enough digits for two engines to be told apart, whatever the size."""
+    return f"{value:.8f}" if 1e-4 <= abs(value) < 1e4 or value == 0 else f"{value:.8e}"
+
+
 def _noise_table(report: LinkReport) -> Table:
-    table = _table("Output noise by port", "port", "A [quanta]", "B [quanta]")
+    table = titled_table("Output noise by port", "port", "A [quanta]", "B [quanta]")
     a, b = (c.at_signal for c in report.conversions)
     if not a.contributions or not b.contributions:
         table.add_row(
@@ -99,7 +105,7 @@ def _noise_table(report: LinkReport) -> Table:
 
 
 def _budget_table(report: LinkReport) -> Table:
-    table = _table(
+    table = titled_table(
         "Link, each arm from the qubit to the click",
         "element",
         "arm",
@@ -160,7 +166,7 @@ _LINES = (
 
 def _herald_table(report: LinkReport) -> Table:
     schemes = [outcome.scheme.value for outcome in report.outcomes]
-    table = _table("Entanglement", "figure", *schemes)
+    table = titled_table("Entanglement", "figure", *schemes)
     for label, name, form, scale in _LINES:
         values = [float(getattr(outcome.figures, name)) for outcome in report.outcomes]
         table.add_row(escape(label), *(form.format(scale * value) for value in values))

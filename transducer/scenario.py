@@ -330,23 +330,26 @@ class _Builder:
                 )
             return None
         pump = Pump(
-            p.power_w if p.power_w is not None else (file.power or 0.0),
+            p.power_w if p.power_w is not None else 0.0,
             Sideband(p.sideband),
             Plane(p.plane) if p.power_w is not None else Plane.COUPLER,
             p.insertion if p.power_w is not None else 1.0,
             float(angular(p.detuning_hz)),
             p.pulse_length_s if p.pulse_length_s is not None else file.pulse_length,
+            repetition_rate=file.repetition_rate if np.isfinite(file.repetition_rate) else None,
         )
-        if p.power_w is not None or (p.cooperativity is None and file.power is not None):
+        if p.power_w is not None:
             return pump
-        wanted = p.cooperativity if p.cooperativity is not None else file.cooperativity
-        if wanted is None:
+        if p.cooperativity is not None:
+            return file.device.pump_for(p.cooperativity, pump)
+        found = file.pump(pump)
+        if found is None:
             known = getattr(file.file, "operating_point", {})
             raise DataError(
                 f"no pump is given for '{table.device}': set 'transducer.operating_point' to one "
                 f"of {', '.join(sorted(known)) or 'none in the file'}, or 'transducer.pump.power_w'"
             )
-        return file.device.pump_for(wanted, pump)
+        return found
 
     def station(self, table: StationTable, carrier: float) -> Station:
         """Detectors and beam splitter of the midpoint, checked at the carrier [rad/s]."""

@@ -131,14 +131,14 @@ def test_l2_bandwidth_single_and_split(k_o: float, k_e: float, C: float) -> None
     microwave = Mode.from_hz(8e9, kappa_ext_hz=0.6 * k_e * MHZ, kappa_int_hz=0.4 * k_e * MHZ)
     device = ElectroOptic.from_hz(optical, microwave, g0_hz=100.0)
     linear = device.linearise(pumped(device, C))
-    found = scattering.bandwidth(linear, device.source, device.target, device.scale)
+    found = scattering.bandwidth(linear, device.source, device.target, device.scale(None))
     assert found / TWO_PI / MHZ == pytest.approx(half_maximum_by_root(k_o, k_e, C), rel=1e-7)
 
 
 def test_l2_worked_bandwidth_butterworth_and_split_peak() -> None:
     device = reference_device()
     linear = device.linearise(pumped(device, 0.3))
-    width = scattering.bandwidth(linear, device.source, device.target, device.scale)
+    width = scattering.bandwidth(linear, device.source, device.target, device.scale(None))
     assert width / TWO_PI / MHZ == pytest.approx(13.15330579, rel=1e-9)
     matched = ElectroOptic.from_hz(
         Mode.from_hz(193e12, kappa_ext_hz=MHZ, kappa_int_hz=0.0),
@@ -146,7 +146,7 @@ def test_l2_worked_bandwidth_butterworth_and_split_peak() -> None:
         g0_hz=100.0,
     )
     flat = matched.linearise(pumped(matched, 1.0))
-    width = scattering.bandwidth(flat, matched.source, matched.target, matched.scale)
+    width = scattering.bandwidth(flat, matched.source, matched.target, matched.scale(None))
     assert width / TWO_PI / MHZ == pytest.approx(np.sqrt(2), rel=1e-9)
     # split peaks of matched linewidths reach unit efficiency at any C > 1 (g = 1.3 kappa)
     split = matched.linearise(pumped(matched, 4 * 1.3**2))
@@ -291,7 +291,11 @@ def test_l4_bandwidth_of_the_pair_source_uses_the_opposite_sign() -> None:
     microwave = Mode.from_hz(8e9, kappa_ext_hz=0.3 * MHZ, kappa_int_hz=0.1 * MHZ)
     device = ElectroOptic.from_hz(optical, microwave, g0_hz=100.0)
     linear = device.linearise(pumped(device, 0.99, Sideband.BLUE))
-    width = scattering.bandwidth(linear, device.source, device.target, device.scale) / TWO_PI / MHZ
+    width = (
+        scattering.bandwidth(linear, device.source, device.target, device.scale(None))
+        / TWO_PI
+        / MHZ
+    )
     assert width == pytest.approx(half_maximum_by_root(1.0, 0.4, 0.99, sign=-1.0), rel=1e-6)
     assert width == pytest.approx(0.002862985661, rel=1e-8)  # L4k
 
@@ -331,7 +335,7 @@ def test_l5_output_moments_of_an_uneven_warm_source_match_the_moment_equations()
         TWO_PI * -1e6,
     )
     linear = device.linearise(pumped(device, 0.3, Sideband.BLUE))
-    unit = device.scale
+    unit = device.scale(None)
     A, K = linear.A / unit, linear.K / np.sqrt(unit)
     i, j = linear.index("optical.out"), linear.index("microwave.waveguide")
     # two narrow filter cavities f_1, f_2 listen to the outputs: x' = A x - K^T xi, f' = -k/2 f - sqrt(k) out
@@ -429,7 +433,7 @@ def test_l6_three_modes_agree_with_the_moment_equations() -> None:
     device = stokes_device(0.4, 0.2 / 0.5)
     pump = pumped(device, 0.5)
     linear = device.linearise(pump)
-    A, K = linear.A / device.scale, linear.K / np.sqrt(device.scale)
+    A, K = linear.A / device.scale(None), linear.K / np.sqrt(device.scale(None))
     kinds = np.array([False, False, True])  # a, b, s^dag
     n = 3
     # <x_i^dag x_j> of inputs: vacuum gives 1 for creation-type entries, 0 else
@@ -443,11 +447,11 @@ def test_l6_three_modes_agree_with_the_moment_equations() -> None:
     N = solve_ivp(rhs, (0, 300), start, rtol=1e-10, atol=1e-12).y[:, -1].reshape(n, n)
 
     def flux(x: float) -> float:
-        S = scattering.scatter(linear, np.array(x * device.scale))
+        S = scattering.scatter(linear, np.array(x * device.scale(None)))
         return float(sum(scattering.noise_by_port(linear, S, "optical.int").values()))
 
     emitted = quad(flux, -np.inf, np.inf, limit=400)[0] / TWO_PI
-    kappa_int = device.optical.kappa_int / device.scale
+    kappa_int = device.optical.kappa_int / device.scale(None)
     assert emitted == pytest.approx(kappa_int * N[0, 0].real, rel=1e-6)
 
 

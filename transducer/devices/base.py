@@ -2,10 +2,17 @@
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cavities.constants import Real
+from cavities.errors import ParameterError, ValidityError
 from cavities.pump import Pump
-from transducer.hamiltonian import Hamiltonian
-from transducer.linear import LinearDevice
+from cavities.rules import Rule, settle
+from transducer.hamiltonian import Hamiltonian, on_the_board
+from transducer.linear import LinearDevice, langevin
+from transducer.network import Amplitude, Network
+from transducer.tabulated import Tabulated
 
 
 class Device(ABC):
@@ -31,10 +38,9 @@ class Device(ABC):
     def reference_plane(self) -> str:
         """Where efficiency and noise are counted, in words."""
 
-    @property
     @abstractmethod
-    def scale(self) -> float:
-        """A width of the order of the conversion line's [rad/s]."""
+    def scale(self, pump: Pump | None) -> float:
+        """A width of the order of the conversion line's under this pump [rad/s]."""
 
     def converted_frequency(self, pump: Pump | None) -> float:
         """Angular frequency of the light converted from a signal of offset zero [rad/s]."""
@@ -68,24 +74,110 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def linearise(self, pump: Pump | None) -> LinearDevice:
-        """Linear Langevin equations under this pump.
+    def network(self, pump: Pump | None, drive: Amplitude = 1.0) -> Network:
+        """Modes, doors and couplings under this pump.
 
-        Raises
-        ------
-        UnstableError
-            If a mode grows.
+        Parameters
+        ----------
+        pump : Pump, optional
+            The pump at its full power.
+        drive : complex or ndarray, shape (...)
+            Intracavity pump amplitude over its steady value at full power [1]: an array of it in
+            time gives the device in time.
         """
 
-    @abstractmethod
-    def hamiltonian(self, pump: Pump | None) -> Hamiltonian:
-        """Hamiltonian and baths under this pump.
+    def pump_rate(self, pump: Pump) -> complex:
+        """Rate at which the pump fills its cavity, κ/2 - iΔ [rad/s].
 
         Raises
         ------
         ValidityError
-            If the device is known only from outside.
+            If the device takes no pump.
         """
+        raise ValidityError("this device takes no pump, so no pulse can shape it")
+
+    def in_time(
+        self, pump: Pump, times: NDArray[np.float64], drive: Amplitude, lit: NDArray[np.float64]
+    ) -> Network:
+        """Network at each of the `times`, baths with a delay followed.
+
+        Parameters
+        ----------
+        pump : Pump
+            The pump at its full power.
+        times : ndarray, shape (t,)
+            Increasing [s].
+        drive : ndarray of complex, shape (t,)
+            Intracavity pump amplitude over its steady value at full power [1].
+        lit : ndarray, shape (t,)
+            Power that arrives over full power [1].
+        """
+        return self.network(pump, drive)
+
+    def rules(self, pump: Pump | None) -> tuple[Rule, ...]:
+        """What must hold for this model to be valid under this pump."""
+        return ()
+
+    def remedy(self, pump: Pump | None) -> str:
+        """What would make an unstable device stable, for the sentence that refuses it."""
+        return "lower the pump power"
+
+    def stable_power(self, pump: Pump | None) -> float:
+        """Pump power below which the device is stable [W], at the pump's own plane.
+
+        Parameters
+        ----------
+        pump : Pump
+            A pump that may be unstable; everything but its power is kept.
+
+        Returns
+        -------
+        float
+            Lowest power at which a mode grows [W], to 1e-6; infinite if none up to the given power
+            does.
+        """
+        if pump is None or np.size(pump.power) != 1:
+            raise ParameterError("stable_power: it takes one pump with one power")
+        drive = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 400)])
+        for _ in range(3):
+            growth = langevin(self.network(pump, drive)).growth_rate
+            grows = np.flatnonzero(growth >= 0)
+            if len(grows) == 0:
+                return np.inf
+            first = int(grows[0])
+            drive = np.linspace(drive[max(first - 1, 0)], drive[first], 401)
+        return float(np.max(pump.power)) * float(drive[-1]) ** 2
+
+    def centre(self, pump: Pump | None) -> Real:
+        """Offset of the line from the frame [rad/s], shape (...): where a signal belongs."""
+        return 0.0
+
+    def linearise(self, pump: Pump | None) -> LinearDevice | Tabulated:
+        """Linear Langevin equations under this pump.
+
+        A batch carries a status per point.
+
+        Raises
+        ------
+        ValidityError
+            If the model does not hold.
+        UnstableError
+            If a mode grows.
+        """
+        return langevin(self.network(pump)).judged(self.rules(pump), lambda: self.remedy(pump))
+
+    def hamiltonian(self, pump: Pump | None) -> Hamiltonian:
+        """Hamiltonian and baths under this pump; they share no algebra with `linearise`.
+
+        Rates, occupations and couplings are computed once for both; the dynamics are not.
+
+        Raises
+        ------
+        ValidityError
+            If the model does not hold, or the device is known only from outside.
+        """
+        settle(self.rules(pump))
+        return on_the_board(self.network(pump))
 
     @abstractmethod
     def cooperativity(self, pump: Pump | None) -> Real | None:

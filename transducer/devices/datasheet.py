@@ -13,7 +13,7 @@ from cavities.errors import ValidityError
 from cavities.pump import Pump
 from transducer.devices.base import Device
 from transducer.hamiltonian import Hamiltonian
-from transducer.linear import LinearDevice, Port
+from transducer.network import Amplitude, Door, Network, Resonance
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,7 @@ class Datasheet(Device):
             "data sheet: from its microwave port to its optical port; noise at its microwave port"
         )
 
-    @property
-    def scale(self) -> float:
+    def scale(self, pump: Pump | None = None) -> float:
         """Its bandwidth [rad/s]."""
         return self.bandwidth
 
@@ -128,13 +127,16 @@ class Datasheet(Device):
             "a data sheet; a single-pole line is assumed, and pump light in the gate is not counted"
         ]
 
-    def linearise(self, pump: Pump | None = None) -> LinearDevice:
-        """The one-mode network; no pump is needed."""
+    def network(self, pump: Pump | None = None, drive: Amplitude = 1.0) -> Network:
+        """One mode with two doors and a loss; no pump is needed."""
         door = np.sqrt(self.efficiency) * self.bandwidth / 2
-        lost = self.bandwidth - 2 * door
-        ports = (Port("optical", 0.0), Port("microwave", self.added_noise), Port("loss", 0.0))
-        K = np.sqrt(np.array([[door], [door], [max(lost, 0.0)]]))
-        return LinearDevice(np.array([[-self.bandwidth / 2 + 0j]]), K, ports)
+        lost = max(self.bandwidth - 2 * door, 0.0)
+        doors = (
+            Door.of("optical", "mode", door, 0.0),
+            Door.of("microwave", "mode", door, self.added_noise),
+            Door.of("loss", "mode", lost, 0.0),
+        )
+        return Network((Resonance("mode"),), doors, (), ("a single-pole line",))
 
     def hamiltonian(self, pump: Pump | None = None) -> Hamiltonian:
         """A data sheet has none.

@@ -3,27 +3,54 @@
 Pump light, one microwave mode and one optical mode mix in a Pockels medium.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from cavities import checks
 from cavities.baths import VACUUM, Bath
 from cavities.constants import Real, angular
-from cavities.errors import ParameterError, ValidityError
+from cavities.errors import ParameterError
+from cavities.heating import Irradiation
 from cavities.modes import Mode
-from cavities.pump import Pump, Sideband, intracavity_photons, photon_flux, power_for_photons
-from transducer.devices.base import Device
-from transducer.hamiltonian import Channel, Hamiltonian, Ladder, Term
-from transducer.linear import LinearDevice, Port
+from cavities.pump import Pump, Sideband, depleted_photons
+from cavities.rules import Rule, Status, settle
+from transducer.devices.pumped import PumpedDevice, need
+from transducer.network import Amplitude, Coupling, Door, Mixing, Network, Resonance
 
 RESOLVED = 0.1
 """Largest linewidth or coupling over the microwave frequency for one sideband to stand alone."""
 
 
 @dataclass(frozen=True)
+class Partner:
+    """A mode that hybridises with the Stokes mode and splits it into a doublet.
+
+    Parameters
+    ----------
+    mode : Mode
+        Its linewidths.
+    splitting : float
+        Rate J at which the two exchange light [rad/s]: the doublet is 2 J wide.
+    delta : float
+        Its detuning from the Stokes frequency [rad/s].
+    """
+
+    mode: Mode
+    splitting: float
+    delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.number("Partner.splitting", self.splitting, "rad/s", at_least=0.0)
+        checks.number("Partner.delta", self.delta, "rad/s")
+
+
+@dataclass(frozen=True)
 class StokesMode:
-    """The optical mode on the other side of a red pump, squeezed with the microwave (L6).
+    r"""The optical mode on the other side of a red pump, squeezed with the microwave (L6).
+
+    Three things suppress it, and they do not act alike: a smaller bare coupling, a detuning, and a
+    partner that splits it. Say which.
 
     Parameters
     ----------
@@ -33,31 +60,56 @@ class StokesMode:
         Its bare coupling over that of the converted mode, g_-/g_+ [1], >= 0.
     delta : float
         Its detuning from the Stokes frequency [rad/s].
+    partner : Partner, optional
+        Mode that it hybridises with.
     """
 
     mode: Mode
     coupling_ratio: float = 1.0
     delta: float = 0.0
+    partner: Partner | None = None
 
     def __post_init__(self) -> None:
         checks.number("StokesMode.coupling_ratio", self.coupling_ratio, "1", at_least=0.0)
         checks.number("StokesMode.delta", self.delta, "rad/s")
 
+    @classmethod
+    def suppressed(cls, mode: Mode, back_action: float) -> "StokesMode":
+        r"""Mode whose back-action is `back_action` times that of an unsuppressed one (L6).
+
+        .. math:: \mathrm{Re}\,C_-^c / C_+ = \frac{1}{1+4\delta^2/\kappa^2}
+
+        reached by a detuning of a single mode, with equal bare couplings. For a single detuned mode
+        the scattered power falls alike; for a doublet it does not (use `Partner`).
+
+        Parameters
+        ----------
+        mode : Mode
+            Its linewidths, those of the converted mode for the ratio to mean what it says.
+        back_action : float
+            Suppression [1], in (0, 1].
+        """
+        checks.number(
+            "StokesMode.suppressed: back_action", back_action, "1", above=0.0, at_most=1.0
+        )
+        delta = 0.5 * float(np.max(mode.kappa)) * np.sqrt(1 / back_action - 1)
+        return cls(mode, 1.0, float(delta))
+
 
 @dataclass(frozen=True)
-class ElectroOptic(Device):
+class ElectroOptic(PumpedDevice):
     r"""Three-wave mixing of a strong pump with an optical mode a and a microwave mode b.
 
     .. math:: H/\hbar = \delta_o a^\dagger a + \delta_e b^\dagger b +
-              \begin{cases} g\,(a^\dagger b + \mathrm{h.c.}) & \text{red pump: beam splitter} \\
-                            g\,(a^\dagger b^\dagger + \mathrm{h.c.}) & \text{blue pump: two-mode
+              \begin{cases} g\,a^\dagger b + \mathrm{h.c.} & \text{red pump: beam splitter} \\
+                            g\,a^\dagger b^\dagger + \mathrm{h.c.} & \text{blue pump: two-mode
                             squeezing} \end{cases}
 
-    with :math:`g = g_0\sqrt{n_p}` and :math:`C = 4g^2/\kappa_o\kappa_e`.
+    with :math:`g = (g_0+g_d)\sqrt{n_p}` and :math:`C = 4|g|^2/\kappa_o\kappa_e`.
 
     Ports: ``optical.out`` (matched to the outgoing beam), ``optical.mismatch`` (the rest of the
     coupler), ``optical.int``, ``microwave.waveguide``, ``microwave.int``, and ``stokes.ext``,
-    ``stokes.int`` where there is one.
+    ``stokes.int``, ``partner.ext``, ``partner.int`` where there are such modes.
 
     Parameters
     ----------
@@ -72,11 +124,19 @@ class ElectroOptic(Device):
         Baths of the microwave's waveguide and internal port, and of all optical ports.
     delta_o, delta_e : float
         Detunings of the modes from the frame of pump and reference, pump on its resonance
-        [rad/s]; `Pump.detuning` shifts the optical one.
+        [rad/s]; `Pump.detuning` shifts the optical one. A mismatch of the free spectral range from
+        the microwave frequency is a `delta_o` of FSR - Ω_e, with `delta_e` = 0 (L7).
     pump_mode : Mode, optional
         The pumped mode, if its linewidths differ from those of `optical`.
     stokes : StokesMode, optional
         The other sideband of a red pump.
+    direct : complex
+        Single-photon coupling g_d of a parallel path between the same two modes [rad/s], with its
+        phase: amplitudes add, not powers.
+    tone_photons : float or ndarray, shape (...)
+        Photons of a strong microwave tone in the microwave mode [1]: it depletes the pump (L7b).
+    irradiation : Irradiation, optional
+        Loss and frequency shift that the pump light gives the microwave resonator.
 
     Raises
     ------
@@ -84,11 +144,11 @@ class ElectroOptic(Device):
         If a parameter is outside its domain.
     ValidityError
         If a linewidth is not small against the microwave frequency: then both sidebands act at
-        once.
+        once; `SingleModeElectroOptic` solves that case.
 
     Notes
     -----
-    Rotating-wave, undepleted pump. Efficiency is from the microwave waveguide port to the matched
+    Rotating-wave, classical pump. Efficiency is from the microwave waveguide port to the matched
     optical output port; noise is normally ordered and referred to the microwave waveguide.
 
     Source: Tsang, arXiv:1003.0116 and arXiv:1105.3986.
@@ -105,14 +165,18 @@ class ElectroOptic(Device):
     delta_e: float = 0.0
     pump_mode: Mode | None = None
     stokes: StokesMode | None = None
+    direct: complex = 0.0
+    tone_photons: Real = 0.0
+    irradiation: Irradiation | None = None
 
     def __post_init__(self) -> None:
         checks.number("ElectroOptic.g0", self.g0, "rad/s", at_least=0.0)
-        checks.number("ElectroOptic.overlap", self.overlap, "1", above=0.0, at_most=1.0)
+        self._check_common()
         checks.number("ElectroOptic.delta_o", self.delta_o, "rad/s")
         checks.number("ElectroOptic.delta_e", self.delta_e, "rad/s")
-        self._require_resolved("optical linewidth", self.optical.kappa)
-        self._require_resolved("microwave linewidth", self.microwave.kappa)
+        checks.number("ElectroOptic.direct: |g|", abs(self.direct), "rad/s")
+        checks.number("ElectroOptic.tone_photons", self.tone_photons, "1", at_least=0.0)
+        settle(self._resolved_lines())
 
     @classmethod
     def from_hz(
@@ -139,187 +203,135 @@ class ElectroOptic(Device):
             delta_e=float(angular(delta_e_hz)),
         )
 
-    def _require_resolved(self, what: str, rate: Real) -> None:
-        ratio = float(np.max(rate / self.microwave.omega))
-        if ratio > RESOLVED:
-            raise ValidityError(
+    def _resolved(self, what: str, rate: Real) -> Rule:
+        return Rule(
+            f"{what} over microwave frequency",
+            Status.NOT_RESOLVED,
+            rate / self.microwave.omega,
+            RESOLVED,
+            lambda ratio: (
                 f"{what} over microwave frequency is {ratio:.3g}, above {RESOLVED}: one sideband "
-                "alone is not valid; narrow the line, or model both sidebands and their "
-                "counter-rotating terms"
-            )
+                "alone is not valid; narrow the line or lower the pump, or take "
+                "SingleModeElectroOptic, which keeps both sidebands"
+            ),
+        )
+
+    def _resolved_lines(self) -> tuple[Rule, ...]:
+        return (
+            self._resolved("optical linewidth", self.optical.kappa),
+            self._resolved("microwave linewidth", self.microwave.kappa),
+        )
+
+    def rules(self, pump: Pump | None) -> tuple[Rule, ...]:
+        """Both linewidths and the coupling are small against the microwave frequency."""
+        g = np.abs(self._coupling(need(pump)))
+        return (*self._resolved_lines(), self._resolved("coupling g", g))
 
     @property
     def pumped(self) -> Mode:
-        """The mode that holds the pump."""
+        """The mode that holds the pump, one microwave frequency from the converted one."""
         return self.optical if self.pump_mode is None else self.pump_mode
 
     def pump_photons(self, pump: Pump) -> Real:
-        """Intracavity pump photons [1] (L7), mode overlap included."""
-        return intracavity_photons(self.pumped, pump.power_at_coupler, pump.detuning, self.overlap)
+        """Intracavity pump photons [1] (L7, L7b), mode overlap and depletion included."""
+        return super().pump_photons(pump) * self._left_by_the_tone()
 
     @property
-    def takes_pump(self) -> bool:
-        """A pump drives the conversion."""
-        return True
+    def lift(self) -> Real:
+        """The microwave frequency [rad/s]."""
+        return self.microwave.omega
 
-    def caveats(self, pump: Pump | None, bandwidth: float) -> list[str]:
-        """Heating beyond its measured range, and a pulse taken as steady."""
-        pump = self._need(pump)
-        said = []
-        heating = self.microwave_internal.heating
-        if heating is not None and not heating.covers(self.pump_photons(pump)):
-            said.append(
-                "the pump lies outside the range in which its heating was measured; the noise is "
-                "an extrapolation"
-            )
-        if pump.pulse_length is not None:
-            said.append(
-                f"conversion taken as steady during the {1e9 * pump.pulse_length:.0f} ns pump "
-                f"pulse (pulse times angular bandwidth {pump.pulse_length * bandwidth:.1f}); "
-                "ring-up and ring-down take a few per cent of the photon at a product near 9"
-            )
-        return said
+    def pump_detuning(self, pump: Pump) -> Real:
+        """Laser minus the pumped resonance [rad/s]."""
+        return pump.detuning
 
-    def pump_for(self, cooperativity: Real, like: Pump) -> Pump:
-        """A pump like `like`, with the power that gives this cooperativity [1]."""
-        checks.number("ElectroOptic.pump_for: cooperativity", cooperativity, "1", at_least=0.0)
-        checks.number("ElectroOptic.g0", self.g0, "rad/s", above=0.0)
-        photons = (
-            cooperativity * self.optical.kappa * self.microwave.kappa / (4 * np.square(self.g0))
+    def photons_for(self, cooperativity: Real) -> Real:
+        """Intracavity pump photons of a cooperativity, before a microwave tone depletes them."""
+        single = np.abs(self.g0 + self.direct)
+        checks.number("ElectroOptic.g0", single, "rad/s", above=0.0)
+        photons = cooperativity * self.optical.kappa * self.microwave.kappa / (4 * single**2)
+        return photons / self._left_by_the_tone()
+
+    def _left_by_the_tone(self) -> Real:
+        return depleted_photons(
+            1.0, self.g0, self.tone_photons, self.pumped.kappa, self.optical.kappa
         )
-        power = power_for_photons(self.pumped, photons, like.detuning, self.overlap)
-        return replace(like, power=power / like.insertion)
 
-    def coupling(self, pump: Pump) -> Real:
-        r"""Pump-enhanced coupling :math:`g=g_0\sqrt{n_p}` [rad/s].
+    def _coupling(self, pump: Pump) -> Amplitude:
+        single = self.g0 + self.direct if self.direct else self.g0
+        return single * np.sqrt(self.pump_photons(pump))
+
+    def coupling(self, pump: Pump) -> Amplitude:
+        r"""Pump-enhanced coupling :math:`g=(g_0+g_d)\sqrt{n_p}` [rad/s].
 
         Raises
         ------
         ValidityError
             If it is not small against the microwave frequency.
         """
-        g = self.g0 * np.sqrt(self.pump_photons(pump))
-        self._require_resolved("coupling g", g)
-        return g
+        settle(self.rules(pump))
+        return self._coupling(pump)
 
     def cooperativity(self, pump: Pump | None) -> Real:
-        r"""Cooperativity :math:`C=4g^2/\kappa_o\kappa_e` [1]."""
-        return (
-            4
-            * np.square(self.coupling(self._need(pump)))
-            / (self.optical.kappa * self.microwave.kappa)
-        )
-
-    def pump_light(self, pump: Pump | None) -> tuple[Real, float]:
-        """All pump light at the coupler, taken to leave by the output [1/s]; offset [rad/s]."""
-        pump = self._need(pump)
-        offset = -self.microwave.omega if pump.sideband is Sideband.RED else self.microwave.omega
-        flux = photon_flux(pump.power_at_coupler, self.optical.omega + offset)
-        return flux, float(np.max(offset))
-
-    @staticmethod
-    def _need(pump: Pump | None) -> Pump:
-        if pump is None:
-            raise ParameterError(
-                "an electro-optic device needs a pump; give its power or a cooperativity"
-            )
-        return pump
+        r"""Cooperativity :math:`C=4|g|^2/\kappa_o\kappa_e` [1]."""
+        g = np.abs(self._coupling(need(pump)))
+        return 4 * np.square(g) / (self.optical.kappa * self.microwave.kappa)
 
     def optical_detuning(self, pump: Pump) -> Real:
         """Optical mode minus frame [rad/s]: a detuned laser takes the whole frame with it."""
         return self.delta_o - pump.detuning
-
-    def converted_frequency(self, pump: Pump | None) -> float:
-        """Angular frequency of the light converted from a signal of offset zero [rad/s]."""
-        return self.carrier + float(np.max(self._need(pump).detuning))
 
     @property
     def carrier(self) -> float:
         """Optical frequency of the frame with the pump on its resonance [rad/s]."""
         return float(np.max(self.optical.omega)) - self.delta_o
 
-    @property
-    def source(self) -> str:
-        """Port where the microwave signal comes in."""
-        return "microwave.waveguide"
-
-    @property
-    def target(self) -> str:
-        """Port where the converted light goes out."""
-        return "optical.out"
-
-    @property
-    def reference_plane(self) -> str:
-        """Where efficiency and noise are counted, in words."""
-        return (
-            "from the microwave waveguide to the optical beam behind the coupler, mode mismatch "
-            "included; noise referred to the microwave waveguide"
-        )
-
-    @property
-    def scale(self) -> float:
+    def scale(self, pump: Pump | None) -> float:
         """The wider linewidth [rad/s]."""
         return float(np.max(np.maximum(self.optical.kappa, self.microwave.kappa)))
 
-    def _doors(self, pump_photons: Real) -> list[tuple[str, str, Real, Real]]:
-        """Name, mode, rate [rad/s] and occupation [quanta] of every port."""
-        o, e, matched = self.optical, self.microwave, self.overlap**2
-        light = self.optical_bath.at(pump_photons)
-        doors = [
-            ("optical.out", "optical", matched * o.kappa_ext, light),
-            ("optical.mismatch", "optical", (1 - matched) * o.kappa_ext, light),
-            ("optical.int", "optical", o.kappa_int, light),
-            (
-                "microwave.waveguide",
-                "microwave",
-                e.kappa_ext,
-                self.microwave_waveguide.at(pump_photons),
-            ),
-            ("microwave.int", "microwave", e.kappa_int, self.microwave_internal.at(pump_photons)),
-        ]
-        if self.stokes is not None:
-            s = self.stokes.mode
-            doors += [
-                ("stokes.ext", "stokes", s.kappa_ext, light),
-                ("stokes.int", "stokes", s.kappa_int, light),
-            ]
+    def _stokes_doors(self, pump_photons: Real, average: Real | None) -> list[Door]:
+        if self.stokes is None:
+            return []
+        light = self.optical_bath.at(pump_photons, average)
+        others = [("stokes", self.stokes.mode)]
+        if self.stokes.partner is not None:
+            others.append(("partner", self.stokes.partner.mode))
+        doors = []
+        for name, mode in others:
+            doors.append(Door.of(f"{name}.ext", name, mode.kappa_ext, light))
+            doors.append(Door.of(f"{name}.int", name, mode.kappa_int, light))
         return doors
 
-    def linearise(self, pump: Pump | None) -> LinearDevice:
-        """Linear Langevin equations for x = (a, b).
-
-        With a blue pump x = (a, b†), with a Stokes mode x = (a, b, s†).
-
-        Raises
-        ------
-        UnstableError
-            If a mode grows, for example for a blue pump at C >= 1.
-        """
-        pump = self._need(pump)
+    def network(self, pump: Pump | None, drive: Amplitude = 1.0) -> Network:
+        """Modes (a, b), with a Stokes mode and its partner where there are such."""
+        pump = need(pump)
         blue = self._is_blue(pump)
-        g, n_p = self.coupling(pump), self.pump_photons(pump)
-        creation = {"optical": False, "microwave": blue, "stokes": True}
-        modes = ["optical", "microwave"] + (["stokes"] if self.stokes else [])
-        doors = self._doors(n_p)
-
-        batch = np.broadcast_shapes(np.shape(g), *(np.shape(rate) for _, _, rate, _ in doors))
-        K = np.zeros((*batch, len(doors), len(modes)))
-        for p, (_, mode, rate, _) in enumerate(doors):
-            K[..., p, modes.index(mode)] = np.sqrt(rate)
-        A = -0.5 * (np.swapaxes(K, -1, -2) @ K).astype(np.complex128)
-        A[..., 0, 0] += -1j * self.optical_detuning(pump)
-        A[..., 1, 1] += 1j * self.delta_e if blue else -1j * self.delta_e
-        A[..., 0, 1] = -1j * g
-        A[..., 1, 0] = 1j * g if blue else -1j * g
+        n_p = self.pump_photons(pump) * np.abs(drive) ** 2
+        g = self._coupling(pump) * drive
+        modes = [
+            Resonance("optical", self.optical_detuning(pump)),
+            Resonance("microwave", self.delta_e + self.light_shift(n_p)),
+        ]
+        mixing = Mixing.SQUEEZING if blue else Mixing.EXCHANGE
+        couplings = [Coupling("optical", "microwave", mixing, g)]
+        neglected = ["rotating wave" if self.stokes else "rotating wave: one sideband"]
+        neglected.append("classical pump" if np.any(self.tone_photons) else "undepleted pump")
         if self.stokes is not None:
-            g_minus = self.stokes.coupling_ratio * g
-            A[..., 2, 2] += 1j * self.stokes.delta
-            A[..., 1, 2] = -1j * g_minus
-            A[..., 2, 1] = 1j * g_minus
-        ports = tuple(Port(name, n, creation[mode]) for name, mode, _, n in doors)
-        device = LinearDevice(A, K, ports)
-        device.require_stable(lambda: self._remedy(pump))
-        return device
+            s = self.stokes
+            modes.append(Resonance("stokes", s.delta))
+            couplings.append(
+                Coupling("stokes", "microwave", Mixing.SQUEEZING, s.coupling_ratio * g)
+            )
+            if s.partner is not None:
+                modes.append(Resonance("partner", s.partner.delta))
+                couplings.append(
+                    Coupling("stokes", "partner", Mixing.EXCHANGE, s.partner.splitting)
+                )
+        average = pump.average_power
+        doors = self.light_doors(n_p, average) + self.microwave_doors(self.microwave, n_p, average)
+        doors += self._stokes_doors(n_p, average)
+        return Network(tuple(modes), tuple(doors), tuple(couplings), tuple(neglected))
 
     def _is_blue(self, pump: Pump) -> bool:
         blue = pump.sideband is Sideband.BLUE
@@ -330,61 +342,19 @@ class ElectroOptic(Device):
             )
         return blue
 
-    def _remedy(self, pump: Pump) -> str:
-        C = float(np.max(self.cooperativity(pump)))
-        power = float(np.max(pump.power))
+    def remedy(self, pump: Pump | None) -> str:
+        """The power below which the device is stable, and the threshold it belongs to."""
+        pump = need(pump)
+        C, power = float(np.max(self.cooperativity(pump))), float(np.max(pump.power))
+        limit = self.stable_power(pump)
+        law = ""
         if pump.sideband is Sideband.BLUE and not np.any(
             [self.delta_e, *np.ravel(self.optical_detuning(pump))]
         ):
-            return (
-                f"a blue pump has its threshold at cooperativity 1, here it is {C:.4g}: lower the "
-                f"pump power (pump.power_w or pump.cooperativity) from {power:.4g} W to less than "
-                f"{power / C:.4g} W"
-            )
-        return f"the cooperativity is {C:.4g}: lower the pump power to less than {power:.4g} W"
-
-    def hamiltonian(self, pump: Pump | None) -> Hamiltonian:
-        """The same physics as ladder operators and baths, independent of `linearise`.
-
-        Rates, occupations and g are computed once for both; the dynamics are not.
-        """
-        pump = self._need(pump)
-        blue = self._is_blue(pump)
-        g = _one("coupling g", self.coupling(pump))
-        a, b = Ladder("optical"), Ladder("microwave")
-        a_dag, b_dag = Ladder("optical", True), Ladder("microwave", True)
-        mixing = ((a_dag, b_dag), (b, a)) if blue else ((a_dag, b), (b_dag, a))
-        terms = [
-            Term(_one("optical detuning", self.optical_detuning(pump)), (a_dag, a)),
-            Term(self.delta_e, (b_dag, b)),
-            *(Term(g, pair) for pair in mixing),
-        ]
-        modes = ["optical", "microwave"]
-        if self.stokes is not None:
-            s, s_dag = Ladder("stokes"), Ladder("stokes", True)
-            g_minus = self.stokes.coupling_ratio * g
-            terms += [
-                Term(self.stokes.delta, (s_dag, s)),
-                Term(g_minus, (s_dag, b_dag)),
-                Term(g_minus, (b, s)),
-            ]
-            modes.append("stokes")
-        channels = tuple(
-            Channel(name, mode, _one(f"rate of {name}", rate), _one(f"occupation of {name}", n))
-            for name, mode, rate, n in self._doors(self.pump_photons(pump))
+            law = "a blue pump has its threshold at cooperativity 1, here it is "
+        else:
+            law = "the cooperativity is "
+        return (
+            f"{law}{C:.4g}: lower the pump power (pump.power_w or pump.cooperativity) from "
+            f"{power:.4g} W to less than {limit:.4g} W"
         )
-        approximations = [
-            "rotating wave: one sideband" if self.stokes is None else "rotating wave",
-            "undepleted classical pump",
-        ]
-        return Hamiltonian(tuple(modes), tuple(terms), channels, tuple(approximations))
-
-
-def _one(label: str, value: Real) -> float:
-    array = np.asarray(value, dtype=np.float64)
-    if array.size != 1:
-        raise ParameterError(
-            f"{label}: the master equation takes one device at a time, got {array.size} values; "
-            "loop over them"
-        )
-    return float(array.reshape(()))

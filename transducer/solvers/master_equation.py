@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cavities import checks
 from cavities.errors import TruncationError
 from transducer.conversion import Conversion, Truncation
-from transducer.hamiltonian import Hamiltonian
+from transducer.hamiltonian import Channel, Hamiltonian
 
 if TYPE_CHECKING:
     import qutip
@@ -67,13 +67,17 @@ def operators(
         H = H + product
     c_ops = []
     for channel in hamiltonian.channels:
-        down = channel.kappa * (channel.occupation + 1)
-        up = channel.kappa * channel.occupation
-        if down > 0:
-            c_ops.append(np.sqrt(down) * a[channel.mode])
-        if up > 0:
-            c_ops.append(np.sqrt(up) * a[channel.mode].dag())
+        if channel.kappa > 0:
+            L = leaving(channel, a)
+            c_ops.append(np.sqrt(channel.occupation + 1) * L)
+            if channel.occupation > 0:
+                c_ops.append(np.sqrt(channel.occupation) * L.dag())
     return H, c_ops, a
+
+
+def leaving(channel: Channel, a: Mapping[str, "qutip.Qobj"]) -> "qutip.Qobj":
+    """Output operator L of a port [(rad/s)^1/2] from the annihilation operators of the modes."""
+    return sum(u * a[mode] for mode, u in channel.amplitudes)
 
 
 class _Solved:
@@ -86,6 +90,9 @@ class _Solved:
         H, c_ops, a = operators(hamiltonian, levels)
         self.scale = float(max(c.kappa for c in hamiltonian.channels))
         self.a = {name: op.to("CSR").data.as_scipy().tocsr() for name, op in a.items()}
+        self.L_out = {
+            c.name: leaving(c, a).to("CSR").data.as_scipy().tocsr() for c in hamiltonian.channels
+        }
         self.dimension = H.shape[0]
         liouvillian = qutip.liouvillian(H, c_ops).to("CSR").data.as_scipy().tocsr()
         liouvillian.eliminate_zeros()
@@ -174,21 +181,21 @@ def _answer(
     omega: NDArray[np.float64],
 ) -> _Answer:
     solved = _Solved(hamiltonian, levels)
-    inp, out = hamiltonian.channel(source), hamiltonian.channel(target)
-    a, b, rho = solved.a[out.mode], solved.a[inp.mode], solved.rho
+    hamiltonian.channel(source)
+    out = hamiltonian.channel(target)
+    a, b, rho = solved.L_out[target], solved.L_out[source], solved.rho
     b_dag, a_dag = b.conj().T, a.conj().T
-    rate = np.sqrt(inp.kappa * out.kappa)
-    # coherent probe (Kubo): the output follows <[a(t), b^dag]>, or <[a(t), b]> when it is phase
-    # conjugated
+    # coherent probe (Kubo): the output follows <[L_out(t), L_in^dag]>, or <[L_out(t), L_in]> when
+    # it is phase conjugated
     probe, spectrum, response = solved.resolvents(
         omega,
         [(b_dag @ rho - rho @ b_dag, a), (rho @ a_dag, a), (a_dag @ rho - rho @ a_dag, a)],
     )
-    amplitude = (1.0 if source == target else 0.0) - rate * probe
+    amplitude = (1.0 if source == target else 0.0) - probe
     if not np.any(np.abs(amplitude) > 1e-12):
-        amplitude = rate * solved.resolvents(omega, [(b @ rho - rho @ b, a)])[0]
+        amplitude = solved.resolvents(omega, [(b @ rho - rho @ b, a)])[0]
     interference = out.occupation * response
-    noise = out.occupation + 2 * out.kappa * (spectrum - interference).real
+    noise = out.occupation + 2 * (spectrum - interference).real
     populations = {name: solved.populations(name) for name in solved.a}
     return _Answer(amplitude, noise, populations, solved.largest)
 
@@ -196,9 +203,9 @@ def _answer(
 def _first_guess(hamiltonian: Hamiltonian) -> dict[str, int]:
     levels = {}
     for mode in hamiltonian.modes:
-        doors = [c for c in hamiltonian.channels if c.mode == mode]
-        total = sum(c.kappa for c in doors)
-        n = sum(c.kappa * c.occupation for c in doors) / total if total > 0 else 0.0
+        rates = [(c.rate(mode), c.occupation) for c in hamiltonian.channels]
+        total = sum(rate for rate, _ in rates)
+        n = sum(rate * occupation for rate, occupation in rates) / total if total > 0 else 0.0
         tail = np.log(1e-8) / np.log(n / (1 + n)) if n > 0 else 0.0
         levels[mode] = max(3, int(np.ceil(tail)))
     return levels
@@ -237,15 +244,17 @@ def convert(
 
     Efficiency is the response of the output to a weak coherent probe at the source (Kubo),
 
-    .. math:: S(\omega) = \delta - \sqrt{\kappa_i\kappa_j}
-              \int_0^\infty dt\,e^{i\omega t}\langle[a_i(t),a_j^\dagger(0)]\rangle,
+    .. math:: S(\omega) = \delta
+              - \int_0^\infty dt\,e^{i\omega t}\langle[L_i(t),L_j^\dagger(0)]\rangle,
 
     and the output noise is the port's spectrum with the interference between what comes in and what
     comes out,
 
-    .. math:: N_\mathrm{out}(\omega) = n_i + \kappa_i\,\mathcal S_{a^\dagger a}(\omega)
-              - 2\kappa_i n_i\,\mathrm{Re}\!\int_0^\infty dt\,e^{i\omega
-              t}\langle[a_i(t),a_i^\dagger(0)]\rangle .
+    .. math:: N_\mathrm{out}(\omega) = n_i + \mathcal S_{L^\dagger L}(\omega)
+              - 2 n_i\,\mathrm{Re}\!\int_0^\infty dt\,e^{i\omega
+              t}\langle[L_i(t),L_i^\dagger(0)]\rangle ,
+
+    with :math:`L_i=\sum_k\sqrt{\kappa_{ik}}\,a_k` the output operator of port i.
 
     Parameters
     ----------

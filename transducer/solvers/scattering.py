@@ -3,13 +3,16 @@
 Its scattering matrix at every frequency, and every bath seen through it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cavities.errors import ValidityError
+from cavities.rules import Status
 from transducer.conversion import Conversion, half_power_width
 from transducer.linear import LinearDevice
+from transducer.tabulated import Tabulated
 
 BLOCK = 8192
 """Frequencies and batch points solved at once: keeps memory flat and the cache warm."""
@@ -17,14 +20,14 @@ BLOCK = 8192
 Complex = NDArray[np.complex128]
 
 
-def scatter(device: LinearDevice, omega: NDArray[np.float64]) -> Complex:
+def scatter(device: LinearDevice | Tabulated, omega: NDArray[np.float64]) -> Complex:
     r"""Scattering matrix between all ports (L1, L4).
 
     .. math:: S(\omega) = 1 - K(-i\omega - A)^{-1}K^\dagger
 
     Parameters
     ----------
-    device : LinearDevice
+    device : LinearDevice or Tabulated
         A of shape (..., n, n); its batch axes broadcast against those of `omega`.
     omega : ndarray, shape (...)
         Offset from the frame [rad/s]. For a batch of devices at several frequencies give both an
@@ -34,10 +37,13 @@ def scatter(device: LinearDevice, omega: NDArray[np.float64]) -> Complex:
     -------
     ndarray of complex, shape (..., p, p)
         Row: port out. Column: port in. :math:`S J S^\dagger = J`, unitary for a beam splitter.
+        NaN at points of a batch whose status is not OK.
 
     Source: Gardiner and Collett, Phys. Rev. A 31, 3761 (1985), with the sign of SLH.
     """
     omega = np.asarray(omega, dtype=np.float64)
+    if isinstance(device, Tabulated):
+        return device.scatter(omega)
     n = device.A.shape[-1]
     ports = len(device.ports)
     batch = np.broadcast_shapes(device.A.shape[:-2], device.K.shape[:-2], omega.shape)
@@ -52,10 +58,15 @@ def scatter(device: LinearDevice, omega: NDArray[np.float64]) -> Complex:
         pencil = -1j * frequency[at, None, None] * np.eye(n) - drift[at]
         response = np.linalg.solve(pencil, np.conj(np.swapaxes(K, -1, -2)).astype(np.complex128))
         out[at] = np.eye(ports) - K @ response
-    return out.reshape(*batch, ports, ports)
+    S = out.reshape(*batch, ports, ports)
+    if device.status is not None:
+        S[np.broadcast_to(device.status != Status.OK, batch)] = np.nan
+    return S
 
 
-def noise_by_port(device: LinearDevice, S: Complex, target: str) -> dict[str, NDArray[np.float64]]:
+def noise_by_port(
+    device: LinearDevice | Tabulated, S: Complex, target: str, creation: bool | None = None
+) -> dict[str, NDArray[np.float64]]:
     r"""Output noise at one port, by the port where it comes in (L3, L4).
 
     .. math:: N_\mathrm{out} = \sum_{j\,\text{same kind}} |S_{ij}|^2 n_j
@@ -69,23 +80,27 @@ def noise_by_port(device: LinearDevice, S: Complex, target: str) -> dict[str, ND
         From `scatter`.
     target : str
         Port at whose output the noise is counted.
+    creation : bool, optional
+        Which of its two rows to take where every port stands twice: that of the creation operator
+        counts the noise at minus the frequency.
 
     Returns
     -------
     dict of str to ndarray, shape (...)
         Normally ordered quanta at the target port, per mode.
     """
-    i = device.index(target)
+    i = device.index(target, creation)
     kind = device.ports[i].creation
-    noise = {}
+    noise: dict[str, NDArray[np.float64]] = {}
     for j, port in enumerate(device.ports):
         quanta = np.asarray(port.occupation) + (port.creation != kind)
-        noise[port.name] = np.asarray(np.abs(S[..., i, j]) ** 2 * quanta)
+        share = np.asarray(np.abs(S[..., i, j]) ** 2 * quanta)
+        noise[port.name] = noise[port.name] + share if port.name in noise else share
     return noise
 
 
 def convert(
-    device: LinearDevice, source: str, target: str, omega: NDArray[np.float64]
+    device: LinearDevice | Tabulated, source: str, target: str, omega: NDArray[np.float64]
 ) -> Conversion:
     """Efficiency and noise from one port to another.
 
@@ -117,7 +132,9 @@ def convert(
     )
 
 
-def bandwidth(device: LinearDevice, source: str, target: str, scale: float) -> float:
+def bandwidth(
+    device: LinearDevice | Tabulated, source: str, target: str, scale: float, centre: float = 0.0
+) -> float:
     """Full width at half maximum of a conversion (L2), between the outermost half points.
 
     Parameters
@@ -128,6 +145,8 @@ def bandwidth(device: LinearDevice, source: str, target: str, scale: float) -> f
         Port names.
     scale : float
         Any width of the order of the line's, for example the largest linewidth [rad/s], > 0.
+    centre : float
+        Any offset inside the line [rad/s].
 
     Returns
     -------
@@ -141,8 +160,17 @@ def bandwidth(device: LinearDevice, source: str, target: str, scale: float) -> f
     """
     i, j = device.index(target), device.index(source)
 
+    if isinstance(device, Tabulated):
+        line = np.abs(device.S[:, i, j]) ** 2
+        if max(line[0], line[-1]) > np.max(line) / 2:
+            raise ValidityError(
+                "the half-power points of this conversion lie outside the measured range; measure "
+                "further"
+            )
+        device = replace(device, closed=True)
+
     def efficiency(omega: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.abs(scatter(device, omega)[..., i, j]) ** 2)
+        return np.asarray(np.abs(scatter(device, centre + omega)[..., i, j]) ** 2)
 
     return half_power_width(efficiency, scale)
 
@@ -183,9 +211,9 @@ def pair_moments(
         Frequency [rad/s].
     """
     S = scatter(device, omega)
-    i, k = device.index(first), device.index(second)
-    n_1 = np.sum(list(noise_by_port(device, S, first).values()), axis=0)
-    n_2 = np.sum(list(noise_by_port(device, S, second).values()), axis=0)
+    i, k = device.index(first, creation=False), device.index(second, creation=True)
+    n_1 = np.sum(list(noise_by_port(device, S, first, False).values()), axis=0)
+    n_2 = np.sum(list(noise_by_port(device, S, second, True).values()), axis=0)
     # <a_out b_out>: b_out = conj(row k); an annihilation-type input gives <c c^dag> = n + 1, a
     # creation-type one n
     order = np.array([0.0 if port.creation else 1.0 for port in device.ports])

@@ -1,0 +1,335 @@
+"""The tables of a device file: which numbers there are, and what each may be."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from cavities.numbers import NonNegative, Number, Positive, Share, Size, Strict, both_ways
+
+
+class Source(Strict):
+    """Where a device was published."""
+
+    title: str
+    authors: str = ""
+    journal: str = ""
+    year: int | None = None
+    doi: str = ""
+    arxiv: str = ""
+    platform: str = ""
+    note: str = ""
+
+
+class Claim(Strict):
+    """A figure that the paper reports, and what comparing with it is worth."""
+
+    figure: Literal[
+        "efficiency",
+        "internal_efficiency",
+        "added_noise",
+        "bandwidth_hz",
+        "pump_photons",
+        "scattering_rate_hz",
+        "selectivity_db",
+    ]
+    direction: Literal["up", "down"] = "up"
+    value: float
+    sigma: Annotated[list[Size], BeforeValidator(both_ways)] = Field(default_factory=list)
+    where: str
+    operating_point: str
+    kind: Literal["predicted", "consistent", "identity", "fitted", "fails", "untested"]
+    deviation_db: float | None = None
+    definition: str = ""
+    note: str = ""
+
+
+class _Resonance(Strict):
+    kappa_int_hz: NonNegative
+    extraction: Number | None = None
+    kappa_ext_hz: NonNegative | None = None
+
+    @model_validator(mode="after")
+    def _one_door(self) -> "_Resonance":
+        if (self.extraction is None) == (self.kappa_ext_hz is None):
+            raise ValueError("give exactly one of 'extraction' and 'kappa_ext_hz'")
+        if self.extraction is not None and not 0 <= self.extraction.value < 1:
+            raise ValueError(
+                f"extraction must be a number >= 0 and < 1, got {self.extraction.value}"
+            )
+        return self
+
+    @property
+    def external_hz(self) -> float:
+        """External loss rate/2π [Hz]."""
+        if self.kappa_ext_hz is not None:
+            return self.kappa_ext_hz.value
+        assert self.extraction is not None
+        eta = self.extraction.value
+        return self.kappa_int_hz.value * eta / (1 - eta)
+
+
+class OpticalTable(_Resonance):
+    """The optical mode."""
+
+    wavelength_nm: Positive
+    overlap: Share | None = None
+
+
+class MicrowaveTable(_Resonance):
+    """The microwave mode."""
+
+    frequency_hz: Positive
+
+
+class CouplingTable(Strict):
+    """Coupling and detunings."""
+
+    g0_hz: Positive
+    delta_o_hz: Number | None = None
+    delta_e_hz: Number | None = None
+
+
+class BathTable(Strict):
+    """Baths of the microwave mode; a temperature or an occupation for the waveguide."""
+
+    waveguide_temperature_k: NonNegative | None = None
+    waveguide_occupation: NonNegative | None = None
+    internal_occupation: NonNegative
+
+    @model_validator(mode="after")
+    def _one_waveguide(self) -> "BathTable":
+        if (self.waveguide_temperature_k is None) == (self.waveguide_occupation is None):
+            raise ValueError(
+                "give exactly one of 'waveguide_temperature_k' and 'waveguide_occupation'"
+            )
+        return self
+
+
+class HeatingTable(Strict):
+    """Added noise at two cooperativities; between them the internal bath follows a power law."""
+
+    low_noise: NonNegative
+    low_cooperativity: Positive
+    high_noise: NonNegative
+    high_cooperativity: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "HeatingTable":
+        if not self.low_cooperativity.value < self.high_cooperativity.value:
+            raise ValueError("low_cooperativity must be below high_cooperativity")
+        if not 0 < self.low_noise.value <= self.high_noise.value:
+            raise ValueError("low_noise must be > 0 and at most high_noise")
+        return self
+
+
+class PulseTable(Strict):
+    """Pump pulses."""
+
+    length_s: Positive | None = None
+    repetition_rate_hz: Positive | None = None
+
+
+class OperatingPoint(Strict):
+    """One setting of the pump: a cooperativity, a number of photons or a power.
+
+    `insertion` says what of the power reaches the coupler, if it was measured before.
+    """
+
+    cooperativity: NonNegative | None = None
+    photons: NonNegative | None = None
+    power_w: NonNegative | None = None
+    insertion: Share | None = None
+    detuning_hz: Number | None = None
+
+    @model_validator(mode="after")
+    def _one_pump(self) -> "OperatingPoint":
+        given = [x for x in (self.cooperativity, self.photons, self.power_w) if x is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of 'cooperativity', 'photons' and 'power_w'")
+        if self.insertion is not None and self.power_w is None:
+            raise ValueError("'insertion' belongs to 'power_w'; give the power")
+        return self
+
+
+class LawTable(Strict):
+    """A power law of the light, measured between `lowest` and `highest`."""
+
+    value: NonNegative
+    reference: Positive
+    exponent: NonNegative
+    lowest: NonNegative
+    highest: NonNegative
+
+
+class HotTable(Strict):
+    """A bath that absorbed light makes; laws against n_c + per_watt P."""
+
+    occupation: LawTable
+    rate_hz: LawTable
+    per_watt: NonNegative | None = None
+    delayed: NonNegative | None = None
+    turn_on_hz: Positive | None = None
+    turn_off_hz: Positive | None = None
+
+
+class PhononTable(Strict):
+    """One mechanical mode."""
+
+    frequency_hz: Positive
+    gamma_hz: NonNegative
+    g0_hz: NonNegative
+    piezo_hz: Number | None = None
+    occupation: NonNegative
+    heating: LawTable | None = None
+    hot: HotTable | None = None
+
+
+class PumpModeTable(_Resonance):
+    """The mode that holds the pump, where it is not the converted one."""
+
+
+class DirectTable(Strict):
+    """A direct electro-optic path beside the phonons."""
+
+    g0_hz: NonNegative
+    phase_rad: Number
+
+
+class PiezoFile(Strict):
+    """A published piezo-optomechanical device, or an optomechanical crystal alone."""
+
+    key: str
+    model: Literal["piezo-optomechanical"]
+    source: Source
+    optical: OpticalTable
+    pump_mode: PumpModeTable | None = None
+    microwave: MicrowaveTable | None = None
+    phonon: Annotated[dict[str, PhononTable], Field(min_length=1)]
+    direct: DirectTable | None = None
+    baths: BathTable | None = None
+    mode_spacing_hz: Positive | None = None
+    pulse: PulseTable = PulseTable()
+    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
+    reported: list[Claim] = Field(default_factory=list)
+
+
+class MembraneCouplingTable(Strict):
+    """Couplings of a membrane to light and microwave."""
+
+    g0_o_hz: Positive
+    g0_e_hz: Positive
+
+
+class MechanicsTable(Strict):
+    """The membrane mode; a temperature or an occupation for its bath."""
+
+    frequency_hz: Positive
+    gamma_hz: Positive
+    temperature_k: NonNegative | None = None
+    occupation: NonNegative | None = None
+
+    @model_validator(mode="after")
+    def _one_bath(self) -> "MechanicsTable":
+        if (self.temperature_k is None) == (self.occupation is None):
+            raise ValueError("give exactly one of 'temperature_k' and 'occupation'")
+        return self
+
+
+class MicrowavePumpTable(Strict):
+    """Drive of the microwave cavity."""
+
+    photons: NonNegative
+    detuning_hz: Number | None = None
+
+
+class MembraneFile(Strict):
+    """A published membrane electro-optomechanical device."""
+
+    key: str
+    model: Literal["membrane"]
+    source: Source
+    optical: OpticalTable
+    microwave: MicrowaveTable
+    mechanics: MechanicsTable
+    coupling: MembraneCouplingTable
+    microwave_pump: MicrowavePumpTable
+    baths: BathTable
+    pulse: PulseTable = PulseTable()
+    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
+    reported: list[Claim] = Field(default_factory=list)
+
+
+class SingleModeFile(Strict):
+    """A published electro-optic device with one optical mode."""
+
+    key: str
+    model: Literal["single-mode-electro-optic"]
+    source: Source
+    optical: OpticalTable
+    microwave: MicrowaveTable
+    coupling: CouplingTable
+    baths: BathTable
+    pulse: PulseTable = PulseTable()
+    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
+    reported: list[Claim] = Field(default_factory=list)
+
+
+class BlackBoxFile(Strict):
+    """A measured scattering matrix in a CSV file beside this one, or in ``data/measured``.
+
+    Columns: ``offset_hz``, then ``OUT<IN_re`` and ``OUT<IN_im`` for every pair of ports.
+    """
+
+    key: str
+    model: Literal["black-box"]
+    source: Source
+    table: str
+    ports: Annotated[dict[str, NonNegative], Field(min_length=2)]
+    source_port: str
+    target_port: str
+    wavelength_nm: Positive
+    width_hz: Positive
+    environment: NonNegative
+    closed: bool = True
+
+
+class ElectroOpticFile(Strict):
+    """A published direct electro-optic device."""
+
+    key: str
+    model: Literal["electro-optic"]
+    source: Source
+    optical: OpticalTable
+    microwave: MicrowaveTable
+    coupling: CouplingTable
+    baths: BathTable
+    heating: HeatingTable | None = None
+    pulse: PulseTable = PulseTable()
+    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
+    reported: list[Claim] = Field(default_factory=list)
+
+
+class FiguresTable(Strict):
+    """All that a data sheet states: four numbers, and a wavelength if it is not 1550 nm."""
+
+    efficiency: Share
+    added_noise: NonNegative
+    bandwidth_hz: Positive
+    repetition_rate_hz: Positive
+    wavelength_nm: Positive | None = None
+
+
+class DatasheetFile(Strict):
+    """A transducer known by its data sheet."""
+
+    key: str
+    model: Literal["datasheet"]
+    source: Source
+    figures: FiguresTable
+
+
+PumpedFile = ElectroOpticFile | SingleModeFile | PiezoFile | MembraneFile
+"""Files of devices that a laser pumps."""
+
+DeviceFile = PumpedFile | BlackBoxFile | DatasheetFile
+"""Any device file."""

@@ -1,0 +1,419 @@
+"""Gaussian moments in time: any pump envelope, any wave packet, no cut-off.
+
+Every output wave packet is a sum of what came in, and the weights solve one linear equation
+backwards in time. Efficiency, noise by port, squeezing and mode functions are integrals of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavities.errors import ParameterError, ValidityError
+from cavities.gaussian import GaussianState
+from cavities.pump import Pump
+from cavities.timeline import BACKWARD, STAGES, WEIGHTS, Timeline, ring_up
+from cavities.wavepackets import TemporalMode
+from transducer.devices.base import Device
+from transducer.linear import LinearDevice, langevin
+from transducer.solvers.steady import stationary
+
+BLOCK = 2048
+"""Steps times batch points solved at once."""
+LARGEST = 400_000
+"""Largest number of steps that is tried."""
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class PulseResponse:
+    r"""What wave packets at the outputs are made of.
+
+    .. math:: y_k = \sum_j\int f_{kj}(t)\,x_{\mathrm{in},j}(t)\,dt + c_k\cdot x(t_0)
+
+    with y_k the annihilation operator of packet k, or its creation operator where the device's
+    equations hold that one.
+
+    Parameters
+    ----------
+    modes : tuple of TemporalMode
+        The output packets k.
+    line : Timeline
+        Steps and nodes in time.
+    kernels : ndarray of complex, shape (..., k, p, t)
+        f at the nodes [s^-1/2].
+    memory : ndarray of complex, shape (..., k, n)
+        c, weights of the modes' amplitudes at the start [1].
+    before : ndarray of complex, shape (..., n, n)
+        :math:`\langle x_a^\dagger x_b\rangle` at the start [quanta].
+    device : LinearDevice
+        Ports, with occupations of shape (..., t) or (...).
+    creation : tuple of bool
+        Which y_k are creation operators.
+    refinement : float
+        Largest change of an efficiency or a moment when the steps were halved.
+    """
+
+    modes: tuple[TemporalMode, ...]
+    line: Timeline
+    kernels: Complex
+    memory: Complex
+    before: Complex
+    device: LinearDevice
+    creation: tuple[bool, ...]
+    refinement: float = np.nan
+
+    @cached_property
+    def _quanta(self) -> Array:
+        """<x_j^dag x_j> of the inputs, shape (..., p, t)."""
+        rows = [
+            np.asarray(port.occupation, dtype=np.float64) + port.creation
+            for port in self.device.ports
+        ]
+        rows = [row[..., None] if row.ndim == 0 else row for row in rows]
+        return np.stack(np.broadcast_arrays(*rows), axis=-2)
+
+    def _correlate(
+        self, left: Complex, right: Complex, start_l: Complex, start_r: Complex
+    ) -> Complex:
+        """<y_l^dag y_r> from kernels and starting weights, shape (..., k, k)."""
+        weighted = right * (self._quanta * self.line.weights)[..., None, :, :]
+        inside = np.einsum("...kpt,...lpt->...kl", np.conj(left), weighted)
+        start = np.einsum("...ka,...ab,...lb->...kl", np.conj(start_l), self.before, start_r)
+        return np.asarray(inside + start)
+
+    @cached_property
+    def _own(self) -> Complex:
+        return self._correlate(self.kernels, self.kernels, self.memory, self.memory)
+
+    @cached_property
+    def overlaps(self) -> Complex:
+        r"""Commutators :math:`[a_k,a_l^\dagger]` from the kernels, shape (..., k, k).
+
+        One on the diagonal and, for orthogonal packets, zero beside it.
+        """
+        sign = self.device.signature[:, None] * self.line.weights
+        inside = np.einsum("...kpt,pt,...lpt->...kl", self.kernels, sign, np.conj(self.kernels))
+        J = self._start_signature
+        start = np.einsum("...ka,a,...la->...kl", self.memory, J, np.conj(self.memory))
+        flip = np.array([-1.0 if c else 1.0 for c in self.creation])
+        found = (inside + start) * flip[:, None]
+        conj = np.array(self.creation)
+        both = conj[:, None] & conj[None, :]
+        return np.asarray(np.where(both, np.conj(found), found))
+
+    @property
+    def _start_signature(self) -> Array:
+        """+1 for annihilation operators in x, -1 for creation operators, shape (n,)."""
+        K = np.abs(self.device.K).reshape(-1, *self.device.K.shape[-2:]).max(axis=0)
+        kind = np.array([port.creation for port in self.device.ports])
+        return np.array([-1.0 if np.any(kind & (K[:, a] > 0)) else 1.0 for a in range(K.shape[1])])
+
+    @cached_property
+    def normal(self) -> Complex:
+        r"""Moments :math:`\langle a_k^\dagger a_l\rangle` [quanta], shape (..., k, k)."""
+        own, conj = self._own, np.array(self.creation)
+        # for creation operators y = b^dag: <y_k^dag y_l> = <b_l^dag b_k> + [b_k, b_l^dag]
+        turned = np.swapaxes(own - np.conj(self.overlaps), -1, -2)
+        both = conj[:, None] & conj[None, :]
+        found = np.where(both, np.swapaxes(turned, -1, -2).conj(), own)
+        return np.where(conj[:, None] == conj[None, :], found, 0.0)
+
+    @cached_property
+    def anomalous(self) -> Complex:
+        r"""Moments :math:`\langle a_k a_l\rangle` [quanta], shape (..., k, k)."""
+        if self.device.doubled:
+            half, n = len(self.device.ports) // 2, self.memory.shape[-1] // 2
+            kernels = np.conj(np.roll(self.kernels, half, axis=-2))
+            memory = np.conj(np.roll(self.memory, n, axis=-1))
+            return self._correlate(kernels, self.kernels, memory, self.memory)
+        conj = np.array(self.creation)
+        own = self._own
+        # k annihilation, l creation: <a_k^dag b_l^dag> = <a_k b_l>*
+        upper = np.where(~conj[:, None] & conj[None, :], np.conj(own), 0.0)
+        return np.asarray(upper + np.swapaxes(upper, -1, -2))
+
+    def quanta(self, k: int = 0) -> Array:
+        """Mean photon number of packet k [quanta], shape (...)."""
+        return np.asarray(self.normal[..., k, k].real)
+
+    def budget(self, k: int = 0) -> dict[str, Array]:
+        """Mean photon number of packet k by port of origin, and from the ``start`` [quanta]."""
+        f = self.kernels[..., k, :, :]
+        kind = self.creation[k]
+        shares: dict[str, Array] = {}
+        for j, port in enumerate(self.device.ports):
+            n = np.asarray(port.occupation, dtype=np.float64) + (port.creation != kind)
+            part = np.sum(np.abs(f[..., j, :]) ** 2 * n * self.line.weights, axis=-1)
+            shares[port.name] = shares[port.name] + part if port.name in shares else part
+        shares["start"] = self.quanta(k) - np.sum(list(shares.values()), axis=0)
+        return shares
+
+    def amplitude(self, packet: TemporalMode, k: int = 0) -> Complex:
+        r"""Amplitude from an input packet to output packet k, :math:`\int fu\,dt` [1].
+
+        Parameters
+        ----------
+        packet : TemporalMode
+            Input packet u at its port.
+        k : int
+            Output packet.
+        """
+        j = self.device.index(packet.port)
+        u = packet.at(self.line.times)
+        if self.device.ports[j].creation:
+            u = np.conj(u)
+        found = np.sum(self.kernels[..., k, j, :] * u * self.line.weights, axis=-1)
+        return np.asarray(np.conj(found) if self.creation[k] else found)
+
+    def largest_efficiency(self, port: str, k: int = 0) -> Array:
+        r"""Efficiency into packet k from the input packet that suits it best (a matched filter).
+
+        .. math:: \eta = \int |f_{kj}(t)|^2 dt
+
+        Parameters
+        ----------
+        port : str
+            Input port j.
+        k : int
+            Output packet.
+
+        Returns
+        -------
+        ndarray, shape (...)
+            Efficiency [1]; the packet itself is :math:`f_{kj}^*/\sqrt\eta`.
+        """
+        f = self.kernels[..., k, self.device.index(port), :]
+        return np.asarray(np.sum(np.abs(f) ** 2 * self.line.weights, axis=-1))
+
+    def from_start(self, mode: int, k: int = 0) -> Array:
+        """Efficiency from a quantum that a mode of the device held at the start to packet k [1].
+
+        Parameters
+        ----------
+        mode : int
+            Position of the mode in the device's network.
+        k : int
+            Output packet.
+        """
+        return np.asarray(np.abs(self.memory[..., k, mode]) ** 2)
+
+    def state(self) -> GaussianState:
+        """Gaussian state of all packets, for one device.
+
+        Raises
+        ------
+        ParameterError
+            For a batch, or for packets that are not orthogonal.
+        """
+        if self.normal.ndim != 2:
+            raise ParameterError("PulseResponse.state: a batch has many states; take one point")
+        apart = float(np.max(np.abs(self.overlaps - np.eye(len(self.modes)))))
+        if apart > 1e-6:
+            raise ParameterError(
+                f"PulseResponse.state: the packets overlap by {apart:.3g}; orthogonalise them first"
+            )
+        return GaussianState.from_correlations(self.normal, self.anomalous)
+
+
+def respond(
+    device: Device,
+    pump: Pump,
+    modes: Sequence[TemporalMode],
+    *,
+    start: Mapping[str, float] | None = None,
+    begin: float | None = None,
+    rtol: float = 1e-8,
+) -> PulseResponse:
+    r"""Trace wave packets at the outputs of a pulsed device back to their origins.
+
+    .. math:: -\dot\lambda = A(t)^T\lambda + K_i^T v^*(t),\qquad
+              f_j(t) = \delta_{ij}v^*(t) - [K^*\lambda]_j
+
+    Parameters
+    ----------
+    device : Device
+        A transducer; arrays in it and in the pump must keep a last axis of length 1 free for time.
+    pump : Pump
+        Its `envelope` starts at time zero and fills the cavity as a cavity fills; without envelope
+        the pump is on all the time.
+    modes : sequence of TemporalMode
+        Output wave packets.
+    start : mapping of str to float, optional
+        Occupation of each mode of the device at the beginning [quanta]; by default the state that
+        the baths make without light (with it, for a continuous pump).
+    begin : float, optional
+        Beginning [s]: by default when the first packet or the pump begins.
+    rtol : float
+        Steps are halved until efficiencies and moments move by less than this [1].
+
+    Returns
+    -------
+    PulseResponse
+
+    Raises
+    ------
+    ValidityError
+        If the steps would be too many, or the model does not hold for this pump.
+    ParameterError
+        If a packet has no norm in its span.
+
+    Notes
+    -----
+    Gauss collocation keeps every commutator to rounding, whatever the step. White baths; a hot
+    bath's delay is followed. Adjoint method for linear input-output theory: Gardiner and Collett,
+    Phys. Rev. A 31, 3761 (1985), read backwards.
+    """
+    for rule in device.rules(pump):
+        if np.any(rule.broken):
+            raise ValidityError(rule.sentence(float(np.max(np.asarray(rule.ratio)))))
+    first = min(m.span[0] for m in modes)
+    last = max(m.span[1] for m in modes)
+    breaks = [b for m in modes for b in m.breaks]
+    if pump.envelope is not None:
+        first = min(first, 0.0)
+        breaks += list(pump.envelope.breaks)
+    if begin is not None:
+        first = begin
+    # light after the last packet does not reach it
+    breaks = [first, last, *(b for b in breaks if first < b < last)]
+    fastest = float(np.max(np.abs(langevin(device.network(pump)).A)))
+    fastest = max(fastest, *(m.fastest for m in modes))
+    step, before = 3.0 / fastest, None
+    while True:
+        line = Timeline.between(breaks, step)
+        if len(line.steps) > LARGEST:
+            raise ValidityError(
+                f"the pulse needs more than {LARGEST} steps of {step:.2g} s between {first:.3g} "
+                f"and {last:.3g} s; shorten the window, or eliminate the fastest mode"
+            )
+        found = _trace(device, pump, tuple(modes), line, start)
+        asked = np.concatenate(
+            [np.sum(np.abs(found.kernels) ** 2 * line.weights, -1).ravel(), found.normal.ravel()]
+        )
+        if before is not None:
+            change = float(np.max(np.abs(asked - before)) / max(1.0, float(np.max(np.abs(asked)))))
+            if change <= rtol:
+                return replace(found, refinement=change)
+        before, step = asked, step / 2
+
+
+def _in_time(device: Device, pump: Pump, line: Timeline) -> LinearDevice:
+    """The device at every node: A (..., t, n, n), K and occupations as far as they move."""
+    if pump.envelope is None:
+        drive: Complex = np.ones(len(line.times), dtype=np.complex128)
+        lit = np.ones(len(line.times))
+    else:
+        relative = pump.envelope.amplitude(line.times)
+        drive = ring_up(device.pump_rate(pump), relative, line)
+        lit = relative**2
+    return langevin(device.in_time(pump, line.times, drive, lit))
+
+
+def _trace(
+    device: Device,
+    pump: Pump,
+    modes: tuple[TemporalMode, ...],
+    line: Timeline,
+    start: Mapping[str, float] | None,
+) -> PulseResponse:
+    linear = _in_time(device, pump, line)
+    n, p = linear.A.shape[-1], len(linear.ports)
+    batch = np.broadcast_shapes(linear.A.shape[:-3], linear.K.shape[:-3])
+    count = len(line.steps)
+    A = np.broadcast_to(linear.A, (*batch, count * STAGES, n, n))
+    A = A.reshape(*batch, count, STAGES, n, n)
+    K = np.broadcast_to(linear.K, (*batch, count * STAGES, p, n))
+    K = K.reshape(*batch, count, STAGES, p, n)
+    index = [linear.index(m.port) for m in modes]
+    creation = tuple(linear.ports[i].creation for i in index)
+    packets = np.stack([m.at(line.times) for m in modes])
+    packets = np.where(np.array(creation)[:, None], packets, np.conj(packets))
+    norms = np.sum(np.abs(packets) ** 2 * line.weights, axis=-1)
+    for mode, norm in zip(modes, norms, strict=True):
+        if not norm > 0:
+            raise ParameterError(f"TemporalMode at '{mode.port}' has no norm inside its span")
+    packets = (packets / np.sqrt(norms)[:, None]).reshape(len(modes), count, STAGES)
+
+    # -lambda' = A^T lambda + K_i^T v*: at the stages, for a start of one and for the packets
+    source = np.swapaxes(K[..., index, :], -1, -2) * np.moveaxis(packets, 0, -1)[..., None, :]
+    transposed = np.swapaxes(A, -1, -2)
+    stages, ends = _solve_steps(transposed, source, line.steps, n, len(modes))
+
+    lam = np.zeros((*batch, n, len(modes)), dtype=np.complex128)
+    inside = np.empty((*batch, count, STAGES, n, len(modes)), dtype=np.complex128)
+    for s in range(count - 1, -1, -1):
+        inside[..., s, :, :, :] = (
+            stages[..., s, :, :, :n] @ lam[..., None, :, :] + stages[..., s, :, :, n:]
+        )
+        lam = ends[..., s, :, :n] @ lam + ends[..., s, :, n:]
+    kernels = -np.einsum("...sipn,...sink->...ksip", np.conj(K), inside)
+    for k, i in enumerate(index):
+        kernels[..., k, :, :, i] += packets[k]
+    kernels = kernels.reshape(*batch, len(modes), count * STAGES, p).swapaxes(-1, -2)
+    memory = np.swapaxes(lam, -1, -2)
+    before = _before(device, pump, linear, start, batch)
+    return PulseResponse(modes, line, kernels, memory, before, linear, creation)
+
+
+def _solve_steps(
+    A: Complex, source: Complex, steps: Array, n: int, packets: int
+) -> tuple[Complex, Complex]:
+    """Stage values and end of every step, for each unit start and for the packets' sources."""
+    lead = A.shape[:-4]
+    flat_A = A.reshape(-1, STAGES, n, n)
+    flat_s = np.broadcast_to(source, (*A.shape[:-2], n, packets)).reshape(-1, STAGES, n, packets)
+    h = np.broadcast_to(steps, (*lead, len(steps))).reshape(-1)
+    total, wide = len(h), n + packets
+    stages = np.empty((total, STAGES, n, wide), dtype=np.complex128)
+    ends = np.empty((total, n, wide), dtype=np.complex128)
+    for at in range(0, total, BLOCK):
+        part = slice(at, at + BLOCK)
+        a, s, step = flat_A[part], flat_s[part], h[part]
+        # stage slopes k_i = A_i (l + h sum_j back_ij k_j) + s_i
+        matrix = -step[:, None, None, None, None] * np.einsum("bixy,ij->bixjy", a, BACKWARD)
+        matrix = matrix.reshape(len(step), STAGES * n, STAGES * n) + np.eye(STAGES * n)
+        right = np.concatenate([a, s], axis=-1).reshape(len(step), STAGES * n, wide)
+        slopes = np.linalg.solve(matrix, right).reshape(len(step), STAGES, n, wide)
+        unit = np.concatenate([np.eye(n), np.zeros((n, packets))], axis=-1)
+        stages[part] = unit + step[:, None, None, None] * np.einsum(
+            "ij,bjxw->bixw", BACKWARD, slopes
+        )
+        ends[part] = unit + step[:, None, None] * np.einsum("j,bjxw->bxw", WEIGHTS, slopes)
+    shape = (*lead, len(steps))
+    return stages.reshape(*shape, STAGES, n, wide), ends.reshape(*shape, n, wide)
+
+
+def _before(
+    device: Device,
+    pump: Pump,
+    linear: LinearDevice,
+    start: Mapping[str, float] | None,
+    batch: tuple[int, ...],
+) -> Complex:
+    """<x_a^dag x_b> at the beginning."""
+    dark = pump.envelope is not None
+    network = device.network(pump, 0.0) if dark else device.network(pump)
+    names = network.names
+    kinds = network.conjugated() if not linear.doubled else None
+    signs = kinds if kinds is not None else [False] * len(names) + [True] * len(names)
+    if start is not None:
+        unknown = sorted(set(start) - set(names))
+        if unknown:
+            raise ParameterError(
+                f"start: there is no mode '{unknown[0]}'; the device has {', '.join(names)}"
+            )
+        filled = [start.get(name, 0.0) for name in names] * (2 if linear.doubled else 1)
+        return np.diag([q + s for q, s in zip(filled, signs, strict=True)]).astype(np.complex128)
+    steady = langevin(network)
+    A = np.squeeze(steady.A, axis=-3) if steady.A.ndim > 2 else steady.A
+    K = np.squeeze(steady.K, axis=-3) if steady.K.ndim > 2 else steady.K
+    quanta = []
+    for port in steady.ports:
+        q = np.asarray(port.occupation, dtype=np.float64) + port.creation
+        quanta.append(q[..., 0] if q.ndim else q)
+    return stationary(A, K, np.stack(np.broadcast_arrays(*quanta), axis=-1))
