@@ -11,6 +11,7 @@ OWNERS = {
     "devices": "transducer",
     "scenarios": "transducer",
     "measured": "transducer",
+    "materials": "transducer",
 }
 
 

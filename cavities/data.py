@@ -19,6 +19,7 @@ KINDS = {
     "devices": "transducer",
     "scenarios": "transducer",
     "measured": "transducer",
+    "materials": "transducer",
 }
 """Folder below ``data/`` and the package that carries it in a wheel."""
 

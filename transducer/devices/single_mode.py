@@ -29,7 +29,7 @@ class SingleModeElectroOptic(PumpedDevice):
     optical, microwave : Mode
         The two modes.
     g0 : float or ndarray, shape (...)
-        Single-photon coupling, half the shift per zero-point field [rad/s], >= 0.
+        Single-photon coupling, the shift of the resonance by a zero-point field [rad/s], >= 0.
     overlap : float
         Amplitude overlap of the optical mode and the beam [1], in (0, 1].
     microwave_waveguide, microwave_internal, optical_bath : Bath
