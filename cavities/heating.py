@@ -126,7 +126,7 @@ class HotBath:
         return self.occupation.covers(x) and self.rate.covers(x)
 
     def warming(self, times: Array, photons: Array, power: Array) -> Array:
-        """Occupation n_p at increasing `times` [s], light given there; dark before the first.
+        """Occupation n_p at increasing `times` [s], light given there; no lag built up before.
 
         Parameters
         ----------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cavities import checks
 from cavities.errors import ValidityError
+from cavities.rules import Codes
 
 Spectrum = NDArray[np.float64]
 
@@ -63,6 +64,8 @@ class Conversion:
         Who computed it.
     truncation : Truncation, optional
         For engines with a Fock space.
+    status : ndarray of int8, shape (...), optional
+        A `cavities.Status` per point of a batch; figures are NaN where it is not OK.
     """
 
     omega: Spectrum
@@ -73,6 +76,7 @@ class Conversion:
     engine: str
     contributions: Mapping[str, Spectrum] = field(default_factory=dict)
     truncation: Truncation | None = None
+    status: Codes | None = None
 
     @property
     def efficiency(self) -> Spectrum:

@@ -3,8 +3,8 @@
 Any Gaussian device is a drift matrix, a port matrix and a bath at every port.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from cavities import checks
 from cavities.constants import Real
 from cavities.errors import ParameterError
 from cavities.rules import Codes, Rule, Status, settle
-from transducer.network import Mixing, Network
+from transducer.network import Amplitude, Mixing, Network
 
 Complex = NDArray[np.complex128]
 
@@ -40,7 +40,15 @@ class Port:
         checks.number(f"Port {self.name}: occupation", self.occupation, "quanta", at_least=0.0)
 
 
-@dataclass(frozen=True)
+def same(one: object, other: object) -> bool:
+    """Whether two records of one class hold equal fields, arrays compared whole."""
+    return all(
+        np.array_equal(getattr(one, f.name), getattr(other, f.name))
+        for f in fields(one)  # type: ignore[arg-type]
+    )
+
+
+@dataclass(frozen=True, eq=False)
 class LinearDevice:
     r"""Linear quantum Langevin equations in the frame of pump and reference.
 
@@ -59,6 +67,8 @@ class LinearDevice:
         Port matrix [rad^1/2 s^-1/2]: element (port, mode) is the root of the port's decay rate.
     ports : tuple of Port
         All p doors; loss channels are ports too.
+    kinds : tuple of bool
+        Which entries of x are creation operators; read off the ports if left out.
     status : ndarray of int8, shape (...), optional
         A `cavities.rules.Status` per point of a batch; points that are not OK give NaN.
 
@@ -71,15 +81,29 @@ class LinearDevice:
     A: Complex
     K: NDArray[np.float64] | Complex
     ports: tuple[Port, ...]
+    kinds: tuple[bool, ...] = ()
     status: Codes | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in every number: arrays are compared whole."""
+        return isinstance(other, LinearDevice) and same(self, other)
+
+    __hash__ = object.__hash__
 
     def __post_init__(self) -> None:
         n = self.A.shape[-1]
+        if not self.kinds:
+            object.__setattr__(self, "kinds", self._kinds_of_ports())
         if self.A.shape[-2:] != (n, n) or self.K.shape[-2:] != (len(self.ports), n):
             raise ParameterError(
                 f"LinearDevice: A {self.A.shape}, K {self.K.shape} and {len(self.ports)} ports do "
                 "not fit together"
             )
+
+    def _kinds_of_ports(self) -> tuple[bool, ...]:
+        creation = np.array([port.creation for port in self.ports])
+        open_ = np.any(np.abs(self.K).reshape(-1, *self.K.shape[-2:]) > 0, axis=0)
+        return tuple(bool(np.any(creation & open_[:, a])) for a in range(self.K.shape[-1]))
 
     @property
     def signature(self) -> NDArray[np.float64]:
@@ -117,7 +141,9 @@ class LinearDevice:
         """Fastest growth of an amplitude [rad/s], shape (...); negative for a stable device."""
         return np.asarray(np.max(np.linalg.eigvals(self.A).real, axis=-1))
 
-    def judged(self, rules: tuple[Rule, ...], remedy: Callable[[], str]) -> "LinearDevice":
+    def judged(
+        self, rules: tuple[Rule, ...], remedy: Callable[[], str], decays: bool = False
+    ) -> "LinearDevice":
         """Settle the validity rules of a device and its stability.
 
         Parameters
@@ -126,6 +152,8 @@ class LinearDevice:
             What the model needs to hold.
         remedy : callable
             Says what would make an unstable device stable.
+        decays : bool
+            Known to be stable, so that nothing need be computed.
 
         Returns
         -------
@@ -137,7 +165,7 @@ class LinearDevice:
         ValidityError, UnstableError
             For a single point; the sentence says by how much it grows and what `remedy` returns.
         """
-        growth = self.growth_rate
+        growth = -np.ones(self.A.shape[:-2]) if decays else self.growth_rate
         stable = Rule(
             "growth of the fastest mode",
             Status.UNSTABLE,
@@ -170,28 +198,30 @@ def langevin(network: Network) -> LinearDevice:
     """
     names = network.names
     n, p = len(names), len(network.doors)
-    values = [m.delta for m in network.modes] + [c.g for c in network.couplings]
-    values += [u for d in network.doors for _, u in d.amplitudes]
-    batch = np.broadcast_shapes(*(np.shape(v) for v in values))
-
-    K = np.zeros((*batch, p, n), dtype=np.complex128)
+    # doors that do not vary over the batch stay one matrix
+    doors_shape = _shape(u for d in network.doors for _, u in d.amplitudes)
+    batch = np.broadcast_shapes(
+        doors_shape, _shape(m.delta for m in network.modes), _shape(c.g for c in network.couplings)
+    )
+    K = np.zeros((*doors_shape, p, n), dtype=np.complex128)
     for row, door in enumerate(network.doors):
         for mode, u in door.amplitudes:
             K[..., row, names.index(mode)] += u
-    H = np.zeros((*batch, n, n), dtype=np.complex128)  # a^dag H a
-    M = np.zeros((*batch, n, n), dtype=np.complex128)  # (a^dag M a^dag^T + h.c.)/2, symmetric
+    drift = np.empty((*batch, n, n), dtype=np.complex128)  # of annihilation operators
+    drift[...] = -0.5 * np.conj(np.swapaxes(K, -1, -2)) @ K
+    squeezes = any(c.mixing is Mixing.SQUEEZING for c in network.couplings)
+    M = np.zeros((*batch, n, n), dtype=np.complex128) if squeezes else np.zeros((n, n))
     for k, mode_ in enumerate(network.modes):
-        H[..., k, k] = mode_.delta
+        drift[..., k, k] -= 1j * mode_.delta
     for c in network.couplings:
         i, j = names.index(c.first), names.index(c.second)
         if c.mixing is Mixing.EXCHANGE:
-            H[..., i, j] += c.g
-            H[..., j, i] += np.conj(c.g)
-        else:
+            drift[..., i, j] -= 1j * c.g
+            drift[..., j, i] -= 1j * np.conj(c.g)
+        else:  # H = (a^dag M a^dag^T + h.c.)/2 with M symmetric
             M[..., i, j] += c.g
             if i != j:
                 M[..., j, i] += c.g
-    drift = -1j * H - 0.5 * np.conj(np.swapaxes(K, -1, -2)) @ K
     kind = network.conjugated()
     if kind is None:
         A = np.concatenate(
@@ -206,7 +236,10 @@ def langevin(network: Network) -> LinearDevice:
             [np.concatenate([K, none], -1), np.concatenate([none, np.conj(K)], -1)], axis=-2
         )
         ports = tuple(Port(d.name, d.occupation, c) for c in (False, True) for d in network.doors)
-        return LinearDevice(A, _real_if_so(doors), ports)
+        return LinearDevice(A, _real_if_so(doors), ports, (False,) * n + (True,) * n)
+    if not any(kind):
+        ports = tuple(Port(d.name, d.occupation) for d in network.doors)
+        return LinearDevice(drift, _real_if_so(K), ports, tuple(kind))
     conj = np.array(kind)
     mixed = conj[:, None] != conj[None, :]
     rows = np.where(mixed, -1j * M, drift)
@@ -216,7 +249,11 @@ def langevin(network: Network) -> LinearDevice:
         Port(d.name, d.occupation, bool(conj[names.index(d.amplitudes[0][0])]))
         for d in network.doors
     )
-    return LinearDevice(A, _real_if_so(K), ports)
+    return LinearDevice(A, _real_if_so(K), ports, tuple(kind))
+
+
+def _shape(values: Iterable[Amplitude]) -> tuple[int, ...]:
+    return np.broadcast_shapes(*(np.shape(value) for value in values))
 
 
 def _real_if_so(K: Complex) -> NDArray[np.float64] | Complex:

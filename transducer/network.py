@@ -153,6 +153,14 @@ class Network:
         """Names of the modes, in order."""
         return [mode.name for mode in self.modes]
 
+    def decays(self) -> bool:
+        """Whether it is stable whatever its couplings: only exchange, and a loss in every mode."""
+        lossy = {
+            m for d in self.doors if len(d.amplitudes) == 1 for m, u in d.amplitudes if np.all(u)
+        }
+        exchange = all(c.mixing is Mixing.EXCHANGE for c in self.couplings)
+        return exchange and lossy == set(self.names)
+
     def conjugated(self) -> list[bool] | None:
         """Which modes enter as creation operators in the smallest closed set of equations.
 

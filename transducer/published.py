@@ -351,7 +351,7 @@ def _black_box(
             f"{label}: a black box has no operating point '{operating_point}'; leave it out"
         )
     occupations = {name: number.value for name, number in file.ports.items()}
-    path = (folder or data.root("devices").parent / "measured") / file.table
+    path = (folder or data.root("measured")) / file.table
     inside = read_scattering(path, occupations, file.environment.value, closed=file.closed)
     width = float(angular(file.width_hz.value))
     carrier = float(angular(LIGHT_SPEED / (1e-9 * file.wavelength_nm.value)))

@@ -3,6 +3,7 @@
 Units in the key names, every mistake answered with a sentence.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -311,6 +312,11 @@ class _Builder:
         text = path.read_text("utf-8-sig")
         if self.files.setdefault(f"{kind}/{key}", text) != text:
             raise DataError(f"{name}: another file named '{key}' is in use already; rename one")
+        table = data.read_toml(path, name).get("table")
+        if kind == "devices" and isinstance(table, str):
+            own = path.parent if name.endswith(".toml") else data.root("measured")
+            with contextlib.suppress(OSError, ValueError):  # reading it says what is wrong
+                self.files[f"measured/{table}"] = (own / table).read_text("utf-8-sig")
 
     def _part(self, name: str, override: Mapping[str, object]) -> parts.Part:
         self._open("parts", name)

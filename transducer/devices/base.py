@@ -164,7 +164,9 @@ class Device(ABC):
         UnstableError
             If a mode grows.
         """
-        return langevin(self.network(pump)).judged(self.rules(pump), lambda: self.remedy(pump))
+        network = self.network(pump)
+        device = langevin(network)
+        return device.judged(self.rules(pump), lambda: self.remedy(pump), network.decays())
 
     def hamiltonian(self, pump: Pump | None) -> Hamiltonian:
         """Hamiltonian and baths under this pump; they share no algebra with `linearise`.

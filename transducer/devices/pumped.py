@@ -243,7 +243,7 @@ def follow(
     photons: NDArray[np.float64],
     power: NDArray[np.float64],
 ) -> Network:
-    """Give the hot doors of a network in time the occupation they have then.
+    """Give the hot doors of a network in time the rate and occupation they have then.
 
     Parameters
     ----------
@@ -256,9 +256,11 @@ def follow(
     photons, power : ndarray, shape (..., t)
         Intracavity pump photons [1] and power at the coupler [W] then.
     """
-    warm = {f"{name}.hot": bath.warming(times, photons, power) for name, bath in hot.items()}
-    doors = tuple(
-        replace(door, occupation=warm[door.name]) if door.name in warm else door
-        for door in network.doors
-    )
-    return replace(network, doors=doors)
+    doors = []
+    for door in network.doors:
+        name = door.name.removesuffix(".hot")
+        if door.name.endswith(".hot") and name in hot:
+            rate = hot[name].rate.at(hot[name].drive(photons, power))
+            door = Door.of(door.name, name, rate, hot[name].warming(times, photons, power))
+        doors.append(door)
+    return replace(network, doors=tuple(doors))

@@ -208,6 +208,8 @@ def _first_guess(hamiltonian: Hamiltonian) -> dict[str, int]:
         n = sum(rate * occupation for rate, occupation in rates) / total if total > 0 else 0.0
         tail = np.log(1e-8) / np.log(n / (1 + n)) if n > 0 else 0.0
         levels[mode] = max(3, int(np.ceil(tail)))
+        if len(hamiltonian.modes) > 2:  # couplings cool: start small, the check enlarges
+            levels[mode] = min(levels[mode], 4)
     return levels
 
 

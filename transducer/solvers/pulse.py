@@ -42,6 +42,8 @@ class PulseResponse:
     ----------
     modes : tuple of TemporalMode
         The output packets k.
+    held : tuple of str
+        Modes of the device whose operator at the end is asked; they follow the packets as k.
     line : Timeline
         Steps and nodes in time.
     kernels : ndarray of complex, shape (..., k, p, t)
@@ -55,10 +57,12 @@ class PulseResponse:
     creation : tuple of bool
         Which y_k are creation operators.
     refinement : float
-        Largest change of an efficiency or a moment when the steps were halved.
+        Estimated error of efficiencies and moments: a fiftieth of their change when the steps were
+        last halved (the order is eight).
     """
 
     modes: tuple[TemporalMode, ...]
+    held: tuple[str, ...]
     line: Timeline
     kernels: Complex
     memory: Complex
@@ -109,16 +113,14 @@ class PulseResponse:
     @property
     def _start_signature(self) -> Array:
         """+1 for annihilation operators in x, -1 for creation operators, shape (n,)."""
-        K = np.abs(self.device.K).reshape(-1, *self.device.K.shape[-2:]).max(axis=0)
-        kind = np.array([port.creation for port in self.device.ports])
-        return np.array([-1.0 if np.any(kind & (K[:, a] > 0)) else 1.0 for a in range(K.shape[1])])
+        return np.where(self.device.kinds, -1.0, 1.0)
 
     @cached_property
     def normal(self) -> Complex:
         r"""Moments :math:`\langle a_k^\dagger a_l\rangle` [quanta], shape (..., k, k)."""
         own, conj = self._own, np.array(self.creation)
         # for creation operators y = b^dag: <y_k^dag y_l> = <b_l^dag b_k> + [b_k, b_l^dag]
-        turned = np.swapaxes(own - np.conj(self.overlaps), -1, -2)
+        turned = np.swapaxes(own - self.overlaps, -1, -2)
         both = conj[:, None] & conj[None, :]
         found = np.where(both, np.swapaxes(turned, -1, -2).conj(), own)
         return np.where(conj[:, None] == conj[None, :], found, 0.0)
@@ -212,7 +214,7 @@ class PulseResponse:
         """
         if self.normal.ndim != 2:
             raise ParameterError("PulseResponse.state: a batch has many states; take one point")
-        apart = float(np.max(np.abs(self.overlaps - np.eye(len(self.modes)))))
+        apart = float(np.max(np.abs(self.overlaps - np.eye(len(self.creation)))))
         if apart > 1e-6:
             raise ParameterError(
                 f"PulseResponse.state: the packets overlap by {apart:.3g}; orthogonalise them first"
@@ -225,6 +227,8 @@ def respond(
     pump: Pump,
     modes: Sequence[TemporalMode],
     *,
+    held: Sequence[str] = (),
+    end: float | None = None,
     start: Mapping[str, float] | None = None,
     begin: float | None = None,
     rtol: float = 1e-8,
@@ -242,14 +246,19 @@ def respond(
         Its `envelope` starts at time zero and fills the cavity as a cavity fills; without envelope
         the pump is on all the time.
     modes : sequence of TemporalMode
-        Output wave packets.
+        Output wave packets; may be empty if modes are `held`.
+    held : sequence of str
+        Modes of the device whose operator at the end is asked, too: what a phonon or a microwave
+        mode holds after a pulse.
+    end : float, optional
+        End [s]: by default that of the last packet.
     start : mapping of str to float, optional
         Occupation of each mode of the device at the beginning [quanta]; by default the state that
         the baths make without light (with it, for a continuous pump).
     begin : float, optional
         Beginning [s]: by default when the first packet or the pump begins.
     rtol : float
-        Steps are halved until efficiencies and moments move by less than this [1].
+        Steps are halved until the estimated error of efficiencies and moments is below this [1].
 
     Returns
     -------
@@ -271,18 +280,10 @@ def respond(
     for rule in device.rules(pump):
         if np.any(rule.broken):
             raise ValidityError(rule.sentence(float(np.max(np.asarray(rule.ratio)))))
-    first = min(m.span[0] for m in modes)
-    last = max(m.span[1] for m in modes)
-    breaks = [b for m in modes for b in m.breaks]
-    if pump.envelope is not None:
-        first = min(first, 0.0)
-        breaks += list(pump.envelope.breaks)
-    if begin is not None:
-        first = begin
-    # light after the last packet does not reach it
-    breaks = [first, last, *(b for b in breaks if first < b < last)]
-    fastest = float(np.max(np.abs(langevin(device.network(pump)).A)))
-    fastest = max(fastest, *(m.fastest for m in modes))
+    breaks = _breaks(pump, modes, begin, end)
+    first, last = breaks[0], breaks[1]
+    still = langevin(device.network(pump))
+    fastest = max(float(np.max(np.abs(still.A))), *(m.fastest for m in modes), 0.0)
     step, before = 3.0 / fastest, None
     while True:
         line = Timeline.between(breaks, step)
@@ -291,15 +292,35 @@ def respond(
                 f"the pulse needs more than {LARGEST} steps of {step:.2g} s between {first:.3g} "
                 f"and {last:.3g} s; shorten the window, or eliminate the fastest mode"
             )
-        found = _trace(device, pump, tuple(modes), line, start)
+        found = _trace(device, pump, tuple(modes), tuple(held), line, start)
         asked = np.concatenate(
             [np.sum(np.abs(found.kernels) ** 2 * line.weights, -1).ravel(), found.normal.ravel()]
         )
         if before is not None:
             change = float(np.max(np.abs(asked - before)) / max(1.0, float(np.max(np.abs(asked)))))
-            if change <= rtol:
-                return replace(found, refinement=change)
+            if change / 50 <= rtol:
+                return replace(found, refinement=change / 50)
         before, step = asked, step / 2
+
+
+def _breaks(
+    pump: Pump, modes: Sequence[TemporalMode], begin: float | None, end: float | None
+) -> list[float]:
+    """Beginning, end, and all instants between where something is not smooth [s]."""
+    marks = [b for m in modes for b in (*m.breaks, *m.span)]
+    if pump.envelope is not None:
+        marks += list(pump.envelope.breaks)
+    starts = [m.span[0] for m in modes] + ([0.0] if pump.envelope is not None else [])
+    if (begin is None and not starts) or (end is None and not modes):
+        raise ParameterError(
+            "respond: without packets both 'begin' (or a pump envelope) and 'end' must be given"
+        )
+    first = min(starts) if begin is None else begin
+    last = max(m.span[1] for m in modes) if end is None else end
+    if not first < last:
+        raise ParameterError(f"respond: it begins at {first:.4g} s, after its end at {last:.4g} s")
+    # light after the end does not reach what is asked
+    return [first, last, *(b for b in marks if first < b < last)]
 
 
 def _in_time(device: Device, pump: Pump, line: Timeline) -> LinearDevice:
@@ -318,6 +339,7 @@ def _trace(
     device: Device,
     pump: Pump,
     modes: tuple[TemporalMode, ...],
+    held: tuple[str, ...],
     line: Timeline,
     start: Mapping[str, float] | None,
 ) -> PulseResponse:
@@ -331,8 +353,10 @@ def _trace(
     K = K.reshape(*batch, count, STAGES, p, n)
     index = [linear.index(m.port) for m in modes]
     creation = tuple(linear.ports[i].creation for i in index)
-    packets = np.stack([m.at(line.times) for m in modes])
-    packets = np.where(np.array(creation)[:, None], packets, np.conj(packets))
+    packets = (
+        np.stack([m.at(line.times) for m in modes]) if modes else np.zeros((0, count * STAGES))
+    )
+    packets = np.where(np.array(creation, dtype=bool)[:, None], packets, np.conj(packets))
     norms = np.sum(np.abs(packets) ** 2 * line.weights, axis=-1)
     for mode, norm in zip(modes, norms, strict=True):
         if not norm > 0:
@@ -344,20 +368,37 @@ def _trace(
     transposed = np.swapaxes(A, -1, -2)
     stages, ends = _solve_steps(transposed, source, line.steps, n, len(modes))
 
-    lam = np.zeros((*batch, n, len(modes)), dtype=np.complex128)
-    inside = np.empty((*batch, count, STAGES, n, len(modes)), dtype=np.complex128)
+    inner = _positions(device, pump, held)
+    creation += tuple(linear.kinds[a] for a in inner)
+    wide = len(modes) + len(held)
+    lam = np.zeros((*batch, n, wide), dtype=np.complex128)
+    for k, a in enumerate(inner):
+        lam[..., a, len(modes) + k] = 1.0
+    inside = np.empty((*batch, count, STAGES, n, wide), dtype=np.complex128)
+    own = slice(0, len(modes))
     for s in range(count - 1, -1, -1):
-        inside[..., s, :, :, :] = (
-            stages[..., s, :, :, :n] @ lam[..., None, :, :] + stages[..., s, :, :, n:]
-        )
-        lam = ends[..., s, :, :n] @ lam + ends[..., s, :, n:]
-    kernels = -np.einsum("...sipn,...sink->...ksip", np.conj(K), inside)
+        inside[..., s, :, :, :] = stages[..., s, :, :, :n] @ lam[..., None, :, :]
+        inside[..., s, :, :, own] += stages[..., s, :, :, n:]
+        lam = ends[..., s, :, :n] @ lam
+        lam[..., own] += ends[..., s, :, n:]
+    kernels = -(np.conj(K) @ inside)  # (..., s, stage, p, k)
     for k, i in enumerate(index):
-        kernels[..., k, :, :, i] += packets[k]
-    kernels = kernels.reshape(*batch, len(modes), count * STAGES, p).swapaxes(-1, -2)
+        kernels[..., i, k] += packets[k]
+    kernels = np.moveaxis(kernels, -1, -4).reshape(*batch, wide, count * STAGES, p)
+    kernels = kernels.swapaxes(-1, -2)
     memory = np.swapaxes(lam, -1, -2)
     before = _before(device, pump, linear, start, batch)
-    return PulseResponse(modes, line, kernels, memory, before, linear, creation)
+    return PulseResponse(modes, held, line, kernels, memory, before, linear, creation)
+
+
+def _positions(device: Device, pump: Pump, held: tuple[str, ...]) -> list[int]:
+    names = device.network(pump).names
+    for name in held:
+        if name not in names:
+            raise ParameterError(
+                f"held: there is no mode '{name}'; the device has {', '.join(names)}"
+            )
+    return [names.index(name) for name in held]
 
 
 def _solve_steps(
@@ -366,7 +407,8 @@ def _solve_steps(
     """Stage values and end of every step, for each unit start and for the packets' sources."""
     lead = A.shape[:-4]
     flat_A = A.reshape(-1, STAGES, n, n)
-    flat_s = np.broadcast_to(source, (*A.shape[:-2], n, packets)).reshape(-1, STAGES, n, packets)
+    every = (len(flat_A), STAGES, n, packets)
+    flat_s = np.broadcast_to(source, (*A.shape[:-2], n, packets)).reshape(every)
     h = np.broadcast_to(steps, (*lead, len(steps))).reshape(-1)
     total, wide = len(h), n + packets
     stages = np.empty((total, STAGES, n, wide), dtype=np.complex128)
@@ -375,15 +417,15 @@ def _solve_steps(
         part = slice(at, at + BLOCK)
         a, s, step = flat_A[part], flat_s[part], h[part]
         # stage slopes k_i = A_i (l + h sum_j back_ij k_j) + s_i
-        matrix = -step[:, None, None, None, None] * np.einsum("bixy,ij->bixjy", a, BACKWARD)
-        matrix = matrix.reshape(len(step), STAGES * n, STAGES * n) + np.eye(STAGES * n)
-        right = np.concatenate([a, s], axis=-1).reshape(len(step), STAGES * n, wide)
-        slopes = np.linalg.solve(matrix, right).reshape(len(step), STAGES, n, wide)
+        backward = step[:, None, None, None, None] * BACKWARD[:, None, :, None]
+        matrix = (-a[:, :, :, None, :] * backward).reshape(-1, STAGES * n, STAGES * n)
+        matrix[:, np.arange(STAGES * n), np.arange(STAGES * n)] += 1
+        right = np.concatenate([a, s], axis=-1).reshape(-1, STAGES * n, wide)
+        slopes = np.linalg.solve(matrix, right).reshape(-1, STAGES, n * wide)
+        slopes *= step[:, None, None]
         unit = np.concatenate([np.eye(n), np.zeros((n, packets))], axis=-1)
-        stages[part] = unit + step[:, None, None, None] * np.einsum(
-            "ij,bjxw->bixw", BACKWARD, slopes
-        )
-        ends[part] = unit + step[:, None, None] * np.einsum("j,bjxw->bxw", WEIGHTS, slopes)
+        stages[part] = unit + (BACKWARD @ slopes).reshape(-1, STAGES, n, wide)
+        ends[part] = unit + (WEIGHTS @ slopes).reshape(-1, n, wide)
     shape = (*lead, len(steps))
     return stages.reshape(*shape, STAGES, n, wide), ends.reshape(*shape, n, wide)
 
@@ -399,8 +441,7 @@ def _before(
     dark = pump.envelope is not None
     network = device.network(pump, 0.0) if dark else device.network(pump)
     names = network.names
-    kinds = network.conjugated() if not linear.doubled else None
-    signs = kinds if kinds is not None else [False] * len(names) + [True] * len(names)
+    signs = linear.kinds
     if start is not None:
         unknown = sorted(set(start) - set(names))
         if unknown:

@@ -41,8 +41,8 @@ class PortNoise:
 
     Examples
     --------
-    >>> PortNoise.squeezed(0.5).quadratures
-    (1.359141, 0.18394)
+    >>> [round(v, 6) for v in PortNoise.squeezed(0.5).quadratures]
+    [1.359141, 0.18394]
     """
 
     normal: float
@@ -98,7 +98,7 @@ class PortNoise:
     def quadratures(self) -> tuple[float, float]:
         """Variances of the noisier and the quieter quadrature [quanta, vacuum = 1/2]."""
         mean, swing = self.normal + 0.5, abs(self.anomalous)
-        return round(mean + swing, 6), round(mean - swing, 6)
+        return mean + swing, mean - swing
 
 
 def drive_angle(kappa: float, detuning: float) -> float:
@@ -140,7 +140,8 @@ def doubled(device: LinearDevice) -> LinearDevice:
         for creation in (False, True)
         for port in device.ports
     )
-    return LinearDevice(big_A, big_K, ports, device.status)
+    kinds = device.kinds + tuple(not kind for kind in device.kinds)
+    return LinearDevice(big_A, big_K, ports, kinds, device.status)
 
 
 def quadrature_scattering(device: LinearDevice, omega: Array) -> Complex:
@@ -328,7 +329,7 @@ def cascade(first: LinearDevice, leaves: str, second: LinearDevice, enters: str)
                 rows.append((Port(mark + port.name, port.occupation, creation), row))
     rows.sort(key=lambda entry: entry[0].creation)
     K = np.stack([row for _, row in rows], axis=-2)
-    return LinearDevice(A, K, tuple(port for port, _ in rows))
+    return LinearDevice(A, K, tuple(port for port, _ in rows), one.kinds + two.kinds)
 
 
 def linearised_kerr(

@@ -3,6 +3,7 @@
 Its scattering matrix at every frequency, and every bath seen through it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,11 +91,18 @@ def noise_by_port(
         Normally ordered quanta at the target port, per mode.
     """
     i = device.index(target, creation)
-    kind = device.ports[i].creation
+    return _shares(device, S[..., i, :], device.ports[i].creation)
+
+
+def _shares(
+    device: LinearDevice | Tabulated, row: Complex, kind: bool
+) -> dict[str, NDArray[np.float64]]:
+    """Output noise of one port by the port where it comes in, from its row of S."""
     noise: dict[str, NDArray[np.float64]] = {}
     for j, port in enumerate(device.ports):
         quanta = np.asarray(port.occupation) + (port.creation != kind)
-        share = np.asarray(np.abs(S[..., i, j]) ** 2 * quanta)
+        amplitude = row[..., j]
+        share = np.asarray((np.square(amplitude.real) + np.square(amplitude.imag)) * quanta)
         noise[port.name] = noise[port.name] + share if port.name in noise else share
     return noise
 
@@ -122,14 +130,84 @@ def convert(
     conjugate = device.ports[device.index(target)].creation
     w = np.asarray(omega, dtype=np.float64)
     # the row of a creation operator at -w is the conjugate of its mode at w
-    S = scatter(device, -w if conjugate else w)
-    contributions = noise_by_port(device, S, target)
-    total = np.sum(list(contributions.values()), axis=0)
-    amplitude = S[..., device.index(target), device.index(source)]
+    row = _row(device, -w if conjugate else w, device.index(target))
+    contributions = _shares(device, row, conjugate)
+    total = sum(contributions.values(), start=np.zeros(()))
+    amplitude = row[..., device.index(source)]
     amplitude = np.conj(amplitude) if conjugate else amplitude
+    status = device.status if isinstance(device, LinearDevice) else None
     return Conversion(
-        np.asarray(omega, float), amplitude, total, source, target, "scattering", contributions
+        np.asarray(omega, float),
+        amplitude,
+        np.asarray(total),
+        source,
+        target,
+        "scattering",
+        contributions,
+        status=status,
     )
+
+
+def _row(device: LinearDevice | Tabulated, omega: NDArray[np.float64], i: int) -> Complex:
+    """One row of S, what reaches port i from all ports, shape (..., p): one solve instead of p."""
+    if isinstance(device, Tabulated):
+        return device.scatter(omega)[..., i, :]
+    n = device.A.shape[-1]
+    shape = np.broadcast_shapes(device.A.shape[:-2], device.K.shape[:-2], omega.shape)
+    A = np.swapaxes(device.A, -1, -2)
+    # (-i w - A)^T y = K_i; S_ij = delta_ij - y . K_j^*
+    y = np.empty((*shape, n), dtype=np.complex128)
+    for part in blocks(shape):
+        w = np.broadcast_to(omega, shape)[part]
+        pencil = -1j * w[..., None, None] * np.eye(n) - np.broadcast_to(A, (*shape, n, n))[part]
+        right = np.broadcast_to(device.K[..., i, :], (*shape, n))[part][..., None]
+        y[part] = solved(pencil, right.astype(np.complex128))[..., 0]
+    row = -(y @ np.conj(device.K).T if device.K.ndim == 2 else _along(np.conj(device.K), y))
+    row[..., i] += 1
+    if device.status is not None:
+        row[np.broadcast_to(device.status != Status.OK, shape)] = np.nan
+    return np.asarray(row)
+
+
+def _along(K: NDArray[np.inexact], y: Complex) -> Complex:
+    return np.asarray((K @ y[..., None])[..., 0])
+
+
+def solved(matrix: Complex, right: Complex) -> Complex:
+    """Solutions of many small systems; two unknowns by Cramer's rule, which numpy does in one go.
+
+    Parameters
+    ----------
+    matrix : ndarray of complex, shape (..., n, n)
+        Systems.
+    right : ndarray of complex, shape (..., n, k)
+        Right-hand sides.
+    """
+    if matrix.shape[-1] != 2:
+        return np.asarray(np.linalg.solve(matrix, right), dtype=np.complex128)
+    a, b = matrix[..., 0, 0], matrix[..., 0, 1]
+    c, d = matrix[..., 1, 0], matrix[..., 1, 1]
+    inverse = (1.0 / (a * d - b * c))[..., None]
+    first, second = right[..., 0, :], right[..., 1, :]
+    one = (d[..., None] * first - b[..., None] * second) * inverse
+    two = (a[..., None] * second - c[..., None] * first) * inverse
+    return np.stack([one, two], axis=-2)
+
+
+def blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Slices of the first axis that hold about `BLOCK` points each; all of a small batch at once.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the batch.
+    """
+    if not shape or int(np.prod(shape)) <= BLOCK:
+        yield (slice(None),) * len(shape)
+        return
+    step = max(1, BLOCK * shape[0] // int(np.prod(shape)))
+    for start in range(0, shape[0], step):
+        yield (slice(start, start + step), *((slice(None),) * (len(shape) - 1)))
 
 
 def bandwidth(
