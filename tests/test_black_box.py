@@ -502,7 +502,7 @@ def test_a_black_box_states_no_hamiltonian_no_modes_and_no_pump() -> None:
     assert "fibre" in device.reference_plane
     assert device.carrier == TWO_PI * 193.4e12
     table = box(table_of(hidden(), span(points=41), (SOURCE, TARGET), 0.13), SOURCE, TARGET)
-    assert any("0.13 quanta" in said for said in table.caveats(None, 1.0))
+    assert any("0.13 quanta" in said for said in table.caveats(None))
 
 
 def test_a_black_box_refuses_a_port_that_is_not_there_and_equations_that_oscillate() -> None:

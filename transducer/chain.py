@@ -15,7 +15,7 @@ from fibre.elements import FabryPerot
 from fibre.figures import LinkFigures
 from fibre.herald import Scheme
 from fibre.link import Arm, Link, evaluate_link
-from fibre.photon import SpectralGrid
+from fibre.photon import Photon, SpectralGrid
 from transducer.conversion import Conversion
 from transducer.node import emit, head_rows, require_steady
 from transducer.scenario import ArmSetup, Scenario
@@ -84,11 +84,11 @@ def link_of(scenario: Scenario, engine: str = "scattering") -> Link:
     one, two = scenario.arms
     first = _converted(one, engine, grid)
     second = first if same_device(one, two) else _converted(two, engine, grid)
-    arms = [
-        _arm(scenario, setup, grid, conversion, width)
-        for setup, (conversion, width) in ((one, first), (two, second))
-    ]
-    return Link((arms[0], arms[1]), scenario.station, scenario.schedule)
+    twins = same_device(one, two) and one.emitter == two.emitter
+    sent_a = _emitted(scenario, one, grid, *first, engine)
+    sent_b = sent_a if twins else _emitted(scenario, two, grid, *second, engine)
+    arms = (_arm(one, sent_a), _arm(two, sent_b))
+    return Link(arms, scenario.station, scenario.schedule)
 
 
 def _converted(setup: ArmSetup, engine: str, grid: SpectralGrid) -> tuple[Conversion, float]:
@@ -99,28 +99,52 @@ def _converted(setup: ArmSetup, engine: str, grid: SpectralGrid) -> tuple[Conver
             f"arm {setup.name}: a blue pump makes pairs, it does not convert: single-click and "
             "two-click heralding need 'transducer.pump.sideband' = 'red'"
         )
-    return convert(setup, engine, grid.omega), bandwidth_of(setup)
+    steady = "scattering" if engine == "pulse" else engine
+    return convert(setup, steady, grid.omega), bandwidth_of(setup)
 
 
-def _arm(
-    scenario: Scenario, setup: ArmSetup, grid: SpectralGrid, conversion: Conversion, width: float
-) -> Arm:
+def _emitted(
+    scenario: Scenario,
+    setup: ArmSetup,
+    grid: SpectralGrid,
+    conversion: Conversion,
+    width: float,
+    engine: str,
+) -> Photon:
+    """Photon at the transducer's output."""
     pulse = setup.pump.pulse_length if setup.pump is not None else None
     if pulse is not None:
-        require_steady(pulse, width, setup.emitter.photon_fwhm)
+        if engine != "pulse":
+            require_steady(pulse, width, setup.emitter.photon_fwhm)
         if scenario.station.gate > pulse * (1 + 1e-9):
             raise ValidityError(
                 f"arm {setup.name}: the gate ({scenario.station.gate:.3g} s) is longer than the "
                 f"pump pulse ({pulse:.3g} s), beyond which nothing is converted; shorten "
                 "'station.gate_s'"
             )
+    if engine == "pulse":
+        return _pulsed(setup, grid)
     light = setup.device.pump_light(setup.pump)
-    photon = emit(
-        conversion, setup.emitter, grid, setup.device.converted_frequency(setup.pump), light
-    )
+    carrier = setup.device.converted_frequency(setup.pump)
+    return emit(conversion, setup.emitter, grid, carrier, light)
+
+
+def _arm(setup: ArmSetup, photon: Photon) -> Arm:
     basis = (setup.node_basis, setup.device_name, setup.device_basis)
     head = head_rows(photon, setup.emitter, setup.name, *basis)
     return Arm(setup.name, photon, head, setup.elements, setup.emitter.memory)
+
+
+def _pulsed(setup: ArmSetup, grid: SpectralGrid) -> Photon:
+    from transducer.devices.pumped import PumpedDevice
+    from transducer.pulsed_node import emit_pulsed
+
+    if setup.pump is None or not isinstance(setup.device, PumpedDevice):
+        raise ValidityError(
+            f"arm {setup.name}: '{setup.device_name}' states no pump, so the pulse engine has "
+            "nothing to follow; use the scattering engine"
+        )
+    return emit_pulsed(setup.device, setup.pump, setup.emitter, grid).photon
 
 
 def same_device(one: ArmSetup, two: ArmSetup) -> bool:
@@ -138,7 +162,7 @@ def evaluate(scenario: Scenario, scheme: Scheme, engine: str = "scattering") -> 
     scheme : Scheme
         Heralding scheme.
     engine : str
-        ``scattering`` or ``master-equation``.
+        ``scattering``, ``master-equation`` or ``pulse``.
 
     Returns
     -------

@@ -127,7 +127,7 @@ def _figures(found: Published, point: str, console: Console) -> None:
         limits.add_row(escape(rule.what), f"{float(np.max(rule.ratio)):.3g}", f"{rule.limit:g}")
     if device.rules(pump):
         console.print(limits)
-    for said in device.caveats(pump, 0.0 if np.isnan(width) else float(width)):
+    for said in device.caveats(pump):
         console.print(f"[yellow]{escape(said)}[/yellow]")
 
 

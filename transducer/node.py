@@ -131,10 +131,29 @@ def emit(
             f"{emitter.photon_fwhm:.3g} s or its offset is out of scale with the lines it meets; "
             "make the grid with SpectralGrid.resolving"
         )
-    kept = qubit_channel(emitter.memory, emitter.idle)
     amplitude = np.sqrt(emitter.efficiency) * conversion.amplitude * u
+    return sent(Wave(grid, amplitude, conversion.noise_out), emitter, carrier, pump_light)
+
+
+def sent(
+    wave: Wave, emitter: Emitter, carrier: float, pump_light: tuple[Real, float] = (0.0, 0.0)
+) -> Photon:
+    """Photon of a wave at the transducer's output, and the qubit that its node keeps.
+
+    Parameters
+    ----------
+    wave : Wave
+        Spectrum of photon and noise at the optical output.
+    emitter : Emitter
+        The qubit.
+    carrier : float
+        Optical carrier [rad/s].
+    pump_light : tuple of float or ndarray and float
+        Pump photons per second at the output [1/s] and their offset from the carrier [rad/s].
+    """
+    kept = qubit_channel(emitter.memory, emitter.idle)
     return Photon(
-        Wave(grid, amplitude, conversion.noise_out),
+        wave,
         emitter.bright,
         carrier,
         clock=emitter.idle,

@@ -12,6 +12,7 @@ import numpy as np
 
 from cavities import data
 from cavities.constants import angular
+from cavities.envelope import Ramped
 from cavities.errors import DataError, PhysicsError
 from cavities.numbers import Input, Number, weakest
 from cavities.pump import Plane, Pump, Sideband
@@ -335,13 +336,15 @@ class _Builder:
                     "sheet and states no pump; leave it out"
                 )
             return None
+        length = p.pulse_length_s if p.pulse_length_s is not None else file.pulse_length
         pump = Pump(
             p.power_w if p.power_w is not None else 0.0,
             Sideband(p.sideband),
             Plane(p.plane) if p.power_w is not None else Plane.COUPLER,
             p.insertion if p.power_w is not None else 1.0,
             float(angular(p.detuning_hz)),
-            p.pulse_length_s if p.pulse_length_s is not None else file.pulse_length,
+            length,
+            Ramped(length, p.rise_s, p.fall_s) if length and (p.rise_s or p.fall_s) else None,
             repetition_rate=file.repetition_rate if np.isfinite(file.repetition_rate) else None,
         )
         if p.power_w is not None:

@@ -28,6 +28,8 @@ class PumpTable(Strict):
     insertion: Fraction = 1.0
     detuning_hz: float = 0.0
     pulse_length_s: AboveZero | None = None
+    rise_s: AtLeastZero = 0.0
+    fall_s: AtLeastZero = 0.0
 
     @model_validator(mode="after")
     def _one_power(self) -> "PumpTable":
@@ -35,6 +37,8 @@ class PumpTable(Strict):
             raise ValueError("give 'power_w' or 'cooperativity', not both")
         if self.power_w is None and (self.plane != "coupler" or self.insertion != 1.0):
             raise ValueError("'plane' and 'insertion' belong to 'power_w'; give the power")
+        if (self.rise_s or self.fall_s) and self.pulse_length_s is None:
+            raise ValueError("'rise_s' and 'fall_s' need 'pulse_length_s'")
         if self.plane == "coupler" and self.insertion != 1.0:
             raise ValueError("'insertion' needs plane = \"fibre\"")
         return self

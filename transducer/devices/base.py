@@ -62,15 +62,13 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def caveats(self, pump: Pump | None, bandwidth: float) -> list[str]:
+    def caveats(self, pump: Pump | None) -> list[str]:
         """Say in sentences what a reader must know about this device under this pump.
 
         Parameters
         ----------
         pump : Pump, optional
             The pump.
-        bandwidth : float
-            Full width at half maximum of the conversion [rad/s].
         """
 
     @abstractmethod

@@ -100,7 +100,7 @@ class BlackBox(Device):
         """
         raise ValidityError("a black box states no pump; leave the pump out")
 
-    def caveats(self, pump: Pump | None, bandwidth: float) -> list[str]:
+    def caveats(self, pump: Pump | None) -> list[str]:
         """What it leaves open."""
         if isinstance(self.inside, Tabulated):
             return [

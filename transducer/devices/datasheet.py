@@ -121,7 +121,7 @@ class Datasheet(Device):
         """
         raise ValidityError("a data sheet states no pump; leave the pump out")
 
-    def caveats(self, pump: Pump | None, bandwidth: float) -> list[str]:
+    def caveats(self, pump: Pump | None) -> list[str]:
         """What a data sheet leaves open."""
         return [
             "a data sheet; a single-pole line is assumed, and pump light in the gate is not counted"

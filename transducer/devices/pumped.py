@@ -122,20 +122,14 @@ class PumpedDevice(Device):
             self.irradiation is None or self.irradiation.covers(n_p)
         )
 
-    def caveats(self, pump: Pump | None, bandwidth: float) -> list[str]:
-        """Heating beyond its measured range, and a pulse taken as steady."""
+    def caveats(self, pump: Pump | None) -> list[str]:
+        """Heating beyond its measured range."""
         pump = need(pump)
         said = []
         if not self.measured(pump):
             said.append(
                 "the pump lies outside the range in which its heating was measured; the noise is "
                 "an extrapolation"
-            )
-        if pump.pulse_length is not None:
-            said.append(
-                f"conversion taken as steady during the {1e9 * pump.pulse_length:.0f} ns pump "
-                f"pulse (pulse times angular bandwidth {pump.pulse_length * bandwidth:.1f}); "
-                "ring-up and ring-down take a few per cent of the photon at a product near 9"
             )
         return said
 

@@ -86,7 +86,7 @@ class PulseResponse:
     ) -> Complex:
         """<y_l^dag y_r> from kernels and starting weights, shape (..., k, k)."""
         weighted = right * (self._quanta * self.line.weights)[..., None, :, :]
-        inside = np.einsum("...kpt,...lpt->...kl", np.conj(left), weighted)
+        inside = _gram(np.conj(left), weighted)
         start = np.einsum("...ka,...ab,...lb->...kl", np.conj(start_l), self.before, start_r)
         return np.asarray(inside + start)
 
@@ -101,7 +101,7 @@ class PulseResponse:
         One on the diagonal and, for orthogonal packets, zero beside it.
         """
         sign = self.device.signature[:, None] * self.line.weights
-        inside = np.einsum("...kpt,pt,...lpt->...kl", self.kernels, sign, np.conj(self.kernels))
+        inside = _gram(self.kernels * sign, np.conj(self.kernels))
         J = self._start_signature
         start = np.einsum("...ka,a,...la->...kl", self.memory, J, np.conj(self.memory))
         flip = np.array([-1.0 if c else 1.0 for c in self.creation])
@@ -220,6 +220,13 @@ class PulseResponse:
                 f"PulseResponse.state: the packets overlap by {apart:.3g}; orthogonalise them first"
             )
         return GaussianState.from_correlations(self.normal, self.anomalous)
+
+
+def _gram(left: Complex, right: Complex) -> Complex:
+    """Sums over ports and times of products of two sets of kernels, shape (..., k, k)."""
+    one = left.reshape(*left.shape[:-2], -1)
+    two = right.reshape(*right.shape[:-2], -1)
+    return np.asarray(one @ np.swapaxes(two, -1, -2))
 
 
 def respond(
