@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from cavities import checks
 from cavities.constants import BOLTZMANN, HBAR, Real, angular
 from cavities.errors import ParameterError
-from cavities.heating import PowerLaw
+from cavities.heating import Dose, PowerLaw
+
+NO_LIGHT = Dose()
+"""Nothing known of the dose."""
 
 
 def thermal_occupation(omega: Real, temperature: Real) -> NDArray[np.float64]:
@@ -58,6 +61,8 @@ class Bath:
         Occupation that the pump adds [quanta] against the intracavity pump photons [1].
     average_heating : PowerLaw, optional
         Occupation that the pump adds [quanta] against its average power at the coupler [W].
+    pulse_heating : PowerLaw, optional
+        Occupation that a pulse adds [quanta] against its energy at the coupler [J].
 
     Examples
     --------
@@ -68,6 +73,7 @@ class Bath:
     occupation: Real = 0.0
     heating: PowerLaw | None = None
     average_heating: PowerLaw | None = None
+    pulse_heating: PowerLaw | None = None
 
     def __post_init__(self) -> None:
         checks.number("Bath.occupation", self.occupation, "quanta", at_least=0.0)
@@ -77,40 +83,48 @@ class Bath:
         """Bath of a mode at `frequency_hz` [Hz] in equilibrium at `temperature` [K]."""
         return cls(thermal_occupation(angular(frequency_hz), temperature))
 
-    def at(self, pump_photons: Real, average_power: Real | None = None) -> Real:
+    def at(self, pump_photons: Real, dose: Dose = NO_LIGHT) -> Real:
         """Occupation [quanta] under the pump.
 
         Parameters
         ----------
         pump_photons : float or ndarray, shape (...)
             Intracavity pump photons [1].
-        average_power : float or ndarray, shape (...), optional
-            Average pump power at the coupler [W].
+        dose : Dose
+            Average power and pulse energy at the coupler.
 
         Raises
         ------
         ParameterError
-            If the bath follows the average power and none is given.
+            If the bath follows the average power or the pulse energy and none is known.
         """
         occupation = self.occupation
         if self.heating is not None:
             occupation = occupation + self.heating.at(pump_photons)
-        if self.average_heating is not None:
-            if average_power is None:
-                raise ParameterError(
-                    "this bath is warmed by the average pump power [W], and none is known; give "
-                    "the pulsed pump its repetition_rate"
-                )
-            occupation = occupation + self.average_heating.at(average_power)
+        for law, light, remedy in (
+            (
+                self.average_heating,
+                dose.average_power,
+                "average pump power [W]: give the pulsed pump its repetition_rate",
+            ),
+            (self.pulse_heating, dose.pulse_energy, "pulse energy [J]: give the pump a pulse"),
+        ):
+            if law is not None:
+                if light is None:
+                    raise ParameterError(f"this bath is warmed by an unknown {remedy}")
+                occupation = occupation + law.at(light)
         return occupation
 
-    def covers(self, pump_photons: Real, average_power: Real | None = None) -> bool:
-        """Whether its heating was measured there."""
-        photons = self.heating is None or self.heating.covers(pump_photons)
-        power = self.average_heating is None or (
-            average_power is not None and self.average_heating.covers(average_power)
+    def covers(self, pump_photons: Real, dose: Dose = NO_LIGHT) -> bool:
+        """Whether its heating was measured there; parameters as `at`."""
+        return all(
+            law is None or (light is not None and law.covers(light))
+            for law, light in (
+                (self.heating, pump_photons),
+                (self.average_heating, dose.average_power),
+                (self.pulse_heating, dose.pulse_energy),
+            )
         )
-        return photons and power
 
 
 VACUUM = Bath(0.0)

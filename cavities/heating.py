@@ -54,8 +54,9 @@ class PowerLaw:
         checks.number("PowerLaw.highest", self.highest, "1 or W", at_least=self.lowest)
 
     def at(self, light: Real) -> Real:
-        """Value at `light` (photons [1] or power [W], >= 0)."""
-        return self.value * (light / self.reference) ** self.exponent
+        """Value at `light` (photons [1], power [W], energy [J], >= 0); without light none."""
+        x = np.asarray(light, dtype=np.float64)
+        return np.where(x > 0, self.value * (x / self.reference) ** self.exponent, 0.0)
 
     def covers(self, light: Real) -> bool:
         """Whether every point lies in the measured range, with 1e-6 relative slack at its ends."""
@@ -76,7 +77,8 @@ class HotBath:
               \dot y = \gamma_\mathrm{on,off}\,[n_p(x(t)) - y],
 
     so that a step of light gives :math:`n_p[1-\delta e^{-\gamma_\mathrm{on}t}]` and its end a tail
-    :math:`\delta\,n_p e^{-\gamma_\mathrm{off}t}`.
+    :math:`\delta\,n_p e^{-\gamma_\mathrm{off}t}`. The rate comes with the light at once and keeps
+    the same share and tail when it goes: what is still hot still couples.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ class HotBath:
     Notes
     -----
     Form of the delay: Meenehan et al., Phys. Rev. X 5, 041002 (2015), for a silicon nanobeam
-    (δ = 0.79 there). The rate follows x at once; only the occupation lags.
+    (δ = 0.79 there).
     """
 
     occupation: PowerLaw
@@ -125,8 +127,10 @@ class HotBath:
         x = self.drive(photons, power)
         return self.occupation.covers(x) and self.rate.covers(x)
 
-    def warming(self, times: Array, photons: Array, power: Array) -> Array:
-        """Occupation n_p at increasing `times` [s], light given there; no lag built up before.
+    def warming(
+        self, times: Array, photons: Array, power: Array, settled: bool = False
+    ) -> tuple[Array, Array]:
+        """Rate γ_p and occupation n_p at increasing `times` [s], light given there.
 
         Parameters
         ----------
@@ -135,28 +139,60 @@ class HotBath:
         photons, power : ndarray, shape (..., t)
             Intracavity photons [1] and power at the coupler [W] at these instants, taken as linear
             between them.
+        settled : bool
+            The light of the first instant was on for ever; otherwise it was dark before.
 
         Returns
         -------
-        ndarray, shape (..., t)
-            Occupation [quanta].
+        tuple of ndarray, shape (..., t)
+            Rate [rad/s] and occupation [quanta].
         """
         checks.number("HotBath.warming: times", times, "s")
         if np.any(np.diff(times) <= 0):
             raise ParameterError("HotBath.warming: times [s] must increase")
-        target = np.asarray(self.occupation.at(np.maximum(self.drive(photons, power), 0.0)))
+        x = np.maximum(self.drive(photons, power), 0.0)
+        rate, target = np.asarray(self.rate.at(x)), np.asarray(self.occupation.at(x))
         if self.delayed == 0:
-            return target
-        y = np.zeros_like(target)
-        for k in range(1, len(times)):
-            before, now = target[..., k - 1], target[..., k]
-            rate = np.where(now >= y[..., k - 1], self.turn_on, self.turn_off)
-            h = rate * (times[k] - times[k - 1])
-            # exact for a target that is linear between the instants
-            kept = np.exp(-h)
-            ramp = (now - before) * (1 + np.expm1(-h) / h)
-            y[..., k] = y[..., k - 1] * kept - np.expm1(-h) * before + ramp
-        return np.asarray((1 - self.delayed) * target + self.delayed * y)
+            return rate, target
+        share = self.delayed
+        slow = _lagging(times, target, self.turn_on, self.turn_off, settled)
+        tail = _lagging(times, rate, np.inf, self.turn_off, settled)
+        return (1 - share) * rate + share * tail, (1 - share) * target + share * slow
+
+
+def _lagging(times: Array, target: Array, up: float, down: float, settled: bool) -> Array:
+    """First-order lag behind a target that is linear between the instants, exact for that."""
+    y = np.zeros_like(target)
+    y[..., 0] = target[..., 0] if settled or not np.isfinite(up) else 0.0
+    for k in range(1, len(times)):
+        before, now = target[..., k - 1], target[..., k]
+        rises = now >= y[..., k - 1]
+        if not np.isfinite(up) and np.all(rises):
+            y[..., k] = now
+            continue
+        h = np.where(rises, up if np.isfinite(up) else 0.0, down) * (times[k] - times[k - 1])
+        h = np.maximum(h, 1e-300)
+        kept = np.exp(-h)
+        ramp = (now - before) * (1 + np.expm1(-h) / h)
+        moved = y[..., k - 1] * kept - np.expm1(-h) * before + ramp
+        y[..., k] = np.where(rises & (not np.isfinite(up)), now, moved)
+    return y
+
+
+@dataclass(frozen=True)
+class Dose:
+    """How much light a device gets on the whole.
+
+    Parameters
+    ----------
+    average_power : float or ndarray, optional
+        Average pump power at the coupler [W]; None where no repetition rate is known.
+    pulse_energy : float or ndarray, optional
+        Energy of a pump pulse at the coupler [J]; None for a continuous pump.
+    """
+
+    average_power: Real | None = None
+    pulse_energy: Real | None = None
 
 
 def two_bath_occupation(

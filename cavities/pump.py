@@ -9,6 +9,7 @@ from cavities import checks
 from cavities.constants import HBAR, Real, angular
 from cavities.envelope import Envelope
 from cavities.errors import ParameterError
+from cavities.heating import Dose
 from cavities.modes import Mode
 
 
@@ -112,9 +113,19 @@ class Pump:
             return self.power_at_coupler
         if self.repetition_rate is None:
             return None
+        assert self.pulse_energy is not None
+        return np.minimum(self.pulse_energy * self.repetition_rate, self.power_at_coupler)
+
+    @property
+    def pulse_energy(self) -> Real | None:
+        """Energy of a pulse at the coupler [J]; None for a continuous pump."""
         lit = self.pulse_length if self.envelope is None else self.envelope.energy_length
-        assert lit is not None
-        return self.power_at_coupler * min(1.0, lit * self.repetition_rate)
+        return None if lit is None else self.power_at_coupler * lit
+
+    @property
+    def dose(self) -> Dose:
+        """Average power and pulse energy at the coupler."""
+        return Dose(self.average_power, self.pulse_energy)
 
 
 def photon_flux(power: Real, omega: Real) -> Real:

@@ -70,6 +70,8 @@ def predict(found: Published, claim: Claim) -> float:
         if not isinstance(device, SingleModeElectroOptic) or pump is None:
             raise ParameterError("'selectivity_db' is a figure of devices with one optical mode")
         return float(10 * np.log10(np.max(device.selectivity(pump))))
+    if claim.figure == "pump_photons":
+        raise ParameterError("'pump_photons' is a figure of pumped devices")
     linear = device.linearise(pump)
     ports = (device.source, device.target)
     if claim.direction == "down":

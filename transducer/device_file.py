@@ -33,7 +33,7 @@ class Claim(Strict):
         "selectivity_db",
     ]
     direction: Literal["up", "down"] = "up"
-    value: float
+    value: Annotated[float, Field(gt=0)]
     sigma: Annotated[list[Size], BeforeValidator(both_ways)] = Field(default_factory=list)
     where: str
     operating_point: str
@@ -123,10 +123,22 @@ class HeatingTable(Strict):
 
 
 class PulseTable(Strict):
-    """Pump pulses."""
+    """Pump pulses; what they leave behind may limit their rate.
+
+    `recovery_s` is the time constant of quasiparticles or heat, `residue` the share of one pulse's
+    excess that may be left when the next one comes.
+    """
 
     length_s: Positive | None = None
     repetition_rate_hz: Positive | None = None
+    recovery_s: Positive | None = None
+    residue: Positive | None = None
+
+    @model_validator(mode="after")
+    def _whole_recovery(self) -> "PulseTable":
+        if (self.recovery_s is None) != (self.residue is None):
+            raise ValueError("'recovery_s' and 'residue' belong together; give both or neither")
+        return self
 
 
 class OperatingPoint(Strict):
@@ -159,6 +171,13 @@ class LawTable(Strict):
     exponent: NonNegative
     lowest: NonNegative
     highest: NonNegative
+
+
+class IrradiationTable(Strict):
+    """What pump light does to the microwave resonator, against intracavity photons."""
+
+    loss_hz: LawTable | None = None
+    shift_hz: LawTable | None = None
 
 
 class HotTable(Strict):
@@ -208,6 +227,7 @@ class PiezoFile(Strict):
     direct: DirectTable | None = None
     baths: BathTable | None = None
     mode_spacing_hz: Positive | None = None
+    irradiation: IrradiationTable | None = None
     pulse: PulseTable = PulseTable()
     operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
     reported: list[Claim] = Field(default_factory=list)
@@ -254,6 +274,7 @@ class MembraneFile(Strict):
     coupling: MembraneCouplingTable
     microwave_pump: MicrowavePumpTable
     baths: BathTable
+    irradiation: IrradiationTable | None = None
     pulse: PulseTable = PulseTable()
     operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
     reported: list[Claim] = Field(default_factory=list)
@@ -269,6 +290,7 @@ class SingleModeFile(Strict):
     microwave: MicrowaveTable
     coupling: CouplingTable
     baths: BathTable
+    irradiation: IrradiationTable | None = None
     pulse: PulseTable = PulseTable()
     operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
     reported: list[Claim] = Field(default_factory=list)
@@ -304,6 +326,7 @@ class ElectroOpticFile(Strict):
     coupling: CouplingTable
     baths: BathTable
     heating: HeatingTable | None = None
+    irradiation: IrradiationTable | None = None
     pulse: PulseTable = PulseTable()
     operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
     reported: list[Claim] = Field(default_factory=list)

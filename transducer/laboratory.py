@@ -62,6 +62,10 @@ class Heterodyne:
         checks.number("Heterodyne.reference", self.reference, "1", at_least=0.0, below=1.0)
 
     def _spread(self, value: float | Array, modes: int) -> Array:
+        if np.size(value) not in (1, modes):
+            raise ParameterError(
+                f"Heterodyne: {np.size(value)} chains do not fit {modes} packets; give one each"
+            )
         return np.repeat(np.broadcast_to(np.asarray(value, float), (modes,)), 2)
 
     def recorded(self, state: GaussianState) -> Array:
@@ -90,6 +94,7 @@ class Heterodyne:
         ndarray, shape (shots, 2 n)
             Quadratures at the amplifier's input.
         """
+        checks.number("Heterodyne.records: shots", float(shots), "1", at_least=1.0)
         rng = np.random.default_rng(seed)
         root = np.sqrt(self._spread(self.efficiency, state.modes))
         return rng.multivariate_normal(root * state.mean, self.recorded(state), size=shots)
@@ -110,6 +115,11 @@ class Heterodyne:
         ParameterError
             If there are fewer than ten shots.
         """
+        if records.ndim != 2 or records.shape[1] % 2:
+            raise ParameterError(
+                f"Heterodyne.infer: records must be (shots, 2 n), got {records.shape}"
+            )
+        checks.number("Heterodyne.infer: records", records, "root of quanta")
         shots, size = records.shape
         if shots < 10:
             raise ParameterError(f"Heterodyne.infer: {shots} shots say nothing; take 10 or more")
@@ -118,6 +128,7 @@ class Heterodyne:
 
     def expected(self, state: GaussianState, shots: int) -> Covariance:
         """Covariance at the ports and its error bars for a number of shots, without sampling."""
+        checks.number("Heterodyne.expected: shots", float(shots), "1", at_least=1.0)
         return self._inferred(self.recorded(state), shots, state.modes)
 
     def _inferred(self, seen: Array, shots: int, modes: int) -> Covariance:
@@ -201,6 +212,11 @@ class Clicks:
     both: float
     shots: int
 
+    def __post_init__(self) -> None:
+        checks.number("Clicks.shots", float(self.shots), "1", at_least=1.0)
+        for name in ("first", "second", "both"):
+            checks.probability(f"Clicks.{name}", getattr(self, name))
+
     @property
     def counts(self) -> tuple[float, float, float]:
         """Expected counts of first, second and coincidences."""
@@ -216,7 +232,18 @@ class Clicks:
 
     @property
     def correlation(self) -> float:
-        """Coincidences over accidental ones, :math:`g^{(2)}=p_{12}/p_1p_2` [1]."""
+        """Coincidences over accidental ones, :math:`g^{(2)}=p_{12}/p_1p_2` [1].
+
+        Raises
+        ------
+        ValidityError
+            If a detector never clicks.
+        """
+        if not self.first * self.second > 0:
+            raise ValidityError(
+                "g2 has no value: a detector never clicks, so no time suffices; raise the "
+                "efficiency or the photon number"
+            )
         return self.both / (self.first * self.second)
 
     @property
@@ -284,8 +311,10 @@ class Counting:
             If the state has another number of packets, or a mean field.
         """
         if state.modes != 2 or np.any(state.mean):
+            field = " with a mean field" if np.any(state.mean) else ""
             raise ParameterError(
                 f"Counting.clicks: two packets without mean field are needed, got {state.modes}"
+                f"{field}"
             )
         a = self._silent(state, (True, False))
         b = self._silent(state, (False, True))

@@ -10,7 +10,7 @@ from cavities import data
 from cavities.baths import Bath
 from cavities.constants import LIGHT_SPEED, angular
 from cavities.errors import DataError
-from cavities.heating import HotBath, PowerLaw
+from cavities.heating import HotBath, Irradiation, PowerLaw, Recovery
 from cavities.modes import Mode, Oscillator
 from cavities.numbers import Input, Number, numbers_in
 from cavities.pump import Pump, power_for_photons
@@ -22,6 +22,7 @@ from transducer.device_file import (
     DeviceFile,
     ElectroOpticFile,
     HotTable,
+    IrradiationTable,
     LawTable,
     MembraneFile,
     MicrowaveTable,
@@ -100,14 +101,10 @@ class Published:
         if self.point.cooperativity is not None:
             return self.device.pump_for(self.point.cooperativity.value, like)
         if self.point.photons is not None:
-            d = self.device
-            power = power_for_photons(
-                d.pumped, self.point.photons.value, d.pump_detuning(like), d.overlap
-            )
-            return replace(like, power=power)
+            return self.device.pump_with(self.point.photons.value, like)
         assert self.point.power_w is not None
         passed = self.point.insertion.value if self.point.insertion is not None else 1.0
-        return replace(like, power=self.point.power_w.value * passed)
+        return replace(like, power=self.point.power_w.value * passed / like.insertion)
 
 
 def load_device(
@@ -221,7 +218,26 @@ def _published(
         _inputs(file, operating_point),
         point=_point(file, operating_point, label),
         pulse_length=pulse.length_s.value if pulse.length_s else None,
-        repetition_rate=pulse.repetition_rate_hz.value if pulse.repetition_rate_hz else np.inf,
+        repetition_rate=_rate(pulse),
+    )
+
+
+def _rate(pulse: PulseTable) -> float:
+    """Largest repetition rate [1/s]: what is stated, or what recovery allows."""
+    rate = pulse.repetition_rate_hz.value if pulse.repetition_rate_hz else np.inf
+    if pulse.recovery_s is not None and pulse.residue is not None:
+        recovery = Recovery(pulse.recovery_s.value)
+        rate = min(rate, float(np.max(recovery.highest_rate(pulse.residue.value))))
+    return rate
+
+
+def _irradiation(table: IrradiationTable | None) -> Irradiation | None:
+    if table is None:
+        return None
+    unit = float(angular(1.0))
+    return Irradiation(
+        _law(table.loss_hz, unit) if table.loss_hz else None,
+        _law(table.shift_hz, unit) if table.shift_hz else None,
     )
 
 
@@ -238,6 +254,7 @@ def _electro_optic(file: ElectroOpticFile, operating_point: str | None, label: s
         Bath(b.internal_occupation.value, _heating(file, optical, microwave, waveguide)),
         delta_o=_hz(c.delta_o_hz),
         delta_e=_hz(c.delta_e_hz),
+        irradiation=_irradiation(file.irradiation),
     )
     return _published(file, device, operating_point, label)
 
@@ -250,6 +267,7 @@ def _single_mode(file: SingleModeFile, operating_point: str | None, label: str) 
         _overlap(file.optical),
         _waveguide(file.baths, file.microwave),
         Bath(file.baths.internal_occupation.value),
+        irradiation=_irradiation(file.irradiation),
     )
     return _published(file, device, operating_point, label)
 
@@ -275,6 +293,7 @@ def _membrane(file: MembraneFile, operating_point: str | None, label: str) -> Pu
         _overlap(file.optical),
         _waveguide(file.baths, file.microwave),
         Bath(file.baths.internal_occupation.value),
+        irradiation=_irradiation(file.irradiation),
     )
     return _published(file, device, operating_point, label)
 
@@ -306,6 +325,7 @@ def _piezo(file: PiezoFile, operating_point: str | None, label: str) -> Publishe
         _overlap(file.optical),
         waveguide,
         internal,
+        irradiation=_irradiation(file.irradiation),
         pump_mode=pump_mode,
         mode_spacing=_hz(file.mode_spacing_hz) if file.mode_spacing_hz else None,
     )

@@ -4,6 +4,7 @@ These formulas follow a pulse adiabatically; each is offered with the check that
 engine (`transducer.solvers.pulse`) has no such limit.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from cavities import checks
 from cavities.constants import Real
 from cavities.errors import ValidityError
+from cavities.rules import Rule, Status, settle
 
 ADIABATIC = 10.0
 """Smallest κ T: 1.3 % wrong there, 26 % at 2, 4e-4 at 40, for a pump that stands in its cavity.
@@ -34,22 +36,37 @@ def scattering_rate(g0: Real, photons: Real, kappa: Real) -> Real:
     return 4 * np.square(g0) * photons / kappa
 
 
-def _require_adiabatic(what: str, kappa: Real, rate: Real, length: Real) -> None:
+def _adiabatic(what: str, kappa: Real, rate: Real, length: Real) -> Callable[[Real], Real]:
+    """Check that the light follows; a batch is NaN where it does not."""
     checks.number(f"{what}: rate", rate, "rad/s", at_least=0.0)
     checks.number(f"{what}: length", length, "s", above=0.0)
     checks.number(f"{what}: kappa", kappa, "rad/s", above=0.0)
-    product = float(np.min(np.multiply(kappa, length)))
-    if product < ADIABATIC:
-        raise ValidityError(
-            f"{what}: optical linewidth times pulse length is {product:.3g}, below {ADIABATIC:g}: "
-            "the light does not follow; use transducer.solvers.pulse"
+    remedy = "the light does not follow; use transducer.solvers.pulse"
+    codes = settle(
+        (
+            Rule(
+                "adiabatic limit over linewidth times length",
+                Status.NOT_ADIABATIC,
+                ADIABATIC / np.multiply(kappa, length),
+                1.0,
+                lambda ratio: (
+                    f"{what}: optical linewidth times pulse length is {ADIABATIC / ratio:.3g}, "
+                    f"below {ADIABATIC:g}: {remedy}"
+                ),
+            ),
+            Rule(
+                "scattering rate over optical linewidth",
+                Status.NOT_ADIABATIC,
+                np.divide(rate, kappa),
+                0.1,
+                lambda ratio: (
+                    f"{what}: scattering rate over optical linewidth is {ratio:.3g}, above 0.1: "
+                    f"{remedy}"
+                ),
+            ),
         )
-    weak = float(np.max(np.divide(rate, kappa)))
-    if weak > 0.1:
-        raise ValidityError(
-            f"{what}: scattering rate over optical linewidth is {weak:.3g}, above 0.1: the light "
-            "does not follow; use transducer.solvers.pulse"
-        )
+    )
+    return lambda value: value if codes.ndim == 0 else np.where(codes == Status.OK, value, np.nan)
 
 
 @dataclass(frozen=True)
@@ -87,17 +104,17 @@ def blue_pulse(rate: Real, length: Real, quanta: Real, kappa: Real) -> Pairs:
     Raises
     ------
     ValidityError
-        If the light does not follow adiabatically.
+        If the light does not follow adiabatically; a batch gives NaN there.
 
     Notes
     -----
     No mechanical loss during the pulse. Source: Hofer, Wieczorek, Aspelmeyer and Hammerer, Phys.
     Rev. A 84, 052327 (2011).
     """
-    _require_adiabatic("blue_pulse", kappa, rate, length)
+    marked = _adiabatic("blue_pulse", kappa, rate, length)
     checks.number("blue_pulse: quanta", quanta, "quanta", at_least=0.0)
     grown = np.multiply(rate, length)
-    return Pairs((1 + quanta) * np.expm1(grown), (1 + quanta) * np.exp(grown) - 1)
+    return Pairs(marked((1 + quanta) * np.expm1(grown)), marked((1 + quanta) * np.exp(grown) - 1))
 
 
 def readout_probability(rate: Real, length: Real, kappa: Real, gamma: Real = 0.0) -> Real:
@@ -122,13 +139,13 @@ def readout_probability(rate: Real, length: Real, kappa: Real, gamma: Real = 0.0
     Raises
     ------
     ValidityError
-        If the light does not follow adiabatically.
+        If the light does not follow adiabatically; a batch gives NaN there.
     """
-    _require_adiabatic("readout_probability", kappa, rate, length)
+    marked = _adiabatic("readout_probability", kappa, rate, length)
     checks.number("readout_probability: gamma", gamma, "rad/s", at_least=0.0)
     total = np.add(rate, gamma)
     share = np.divide(rate, total, out=np.zeros_like(np.asarray(total, float)), where=total > 0)
-    return np.asarray(share * -np.expm1(-total * length))
+    return marked(np.asarray(share * -np.expm1(-total * length)))
 
 
 def swap_probability(g: Real, kappas: tuple[Real, Real], time: Real | None = None) -> Real:
@@ -153,7 +170,10 @@ def swap_probability(g: Real, kappas: tuple[Real, Real], time: Real | None = Non
     """
     checks.number("swap_probability: g", g, "rad/s", above=0.0)
     one, two = kappas
-    checks.number("swap_probability: kappas", np.add(one, two), "rad/s", at_least=0.0)
+    for rate in kappas:
+        checks.number("swap_probability: kappas", rate, "rad/s", at_least=0.0)
+    if time is not None:
+        checks.number("swap_probability: time", time, "s", at_least=0.0)
     squared = np.square(g) - np.square(np.subtract(one, two)) / 16
     if not np.all(squared > 0):
         raise ValidityError(

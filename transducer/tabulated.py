@@ -149,6 +149,36 @@ class Tabulated:
         return np.concatenate([S, lost, gained], axis=-1)
 
 
+def require_commutators(device: LinearDevice) -> None:
+    r"""Refuse equations that do not keep commutators.
+
+    .. math:: A J_x + J_x A^\dagger + K^\dagger J K = 0
+
+    Parameters
+    ----------
+    device : LinearDevice
+        A user's own equations.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not finite, or the sum above exceeds 1e-6 of A.
+    """
+    checks.number("LinearDevice.A: |A|", np.abs(device.A), "rad/s")
+    checks.number("LinearDevice.K: |K|", np.abs(device.K), "(rad/s)^1/2")
+    J_x = np.diag(np.where(device.kinds, -1.0, 1.0))
+    K = np.asarray(device.K, dtype=np.complex128)
+    K_dag = np.conj(np.swapaxes(K, -1, -2))
+    drift = device.A @ J_x
+    left = drift + np.conj(np.swapaxes(drift, -1, -2)) + K_dag @ (device.signature[:, None] * K)
+    worst, size = float(np.max(np.abs(left))), float(np.max(np.abs(device.A)))
+    if worst > 1e-6 * size:
+        raise ParameterError(
+            f"these equations break commutators by {worst:.3g} rad/s: a loss or gain has no port; "
+            "complete them with transducer.tabulated.completed"
+        )
+
+
 def completed(A: Complex, K: Complex, ports: tuple[Port, ...], environment: float) -> LinearDevice:
     r"""Add the loss or gain ports that a user's own equations need to keep commutators.
 
@@ -182,6 +212,8 @@ def completed(A: Complex, K: Complex, ports: tuple[Port, ...], environment: floa
     """
     A, K = np.asarray(A, np.complex128), np.asarray(K, np.complex128)
     LinearDevice(A, K, ports)  # shapes
+    checks.number("completed: |A|", np.abs(A), "rad/s")
+    checks.number("completed: |K|", np.abs(K), "(rad/s)^1/2")
     if any(port.creation for port in ports):
         raise ParameterError(
             "completed: equations with creation operators must bring all their ports; make a "

@@ -26,6 +26,7 @@ from cavities import (
     two_bath_occupation,
 )
 from cavities.envelope import Envelope
+from cavities.heating import Dose
 from transducer import ElectroOptic
 from transducer.devices.piezo import Phonon, PiezoOptomechanical
 from transducer.solvers import scattering
@@ -55,7 +56,8 @@ def test_a_power_law_is_a_straight_line_in_logarithms_and_knows_its_range() -> N
     assert slope == pytest.approx(np.full(6, 0.5))
     assert LAW.at(100.0) == 0.4
     assert LAW.at(0.0) == 0.0
-    assert PowerLaw(0.4, 100.0, 0.0, 1.0, 2.0).at(0.0) == 0.4
+    assert PowerLaw(0.4, 100.0, 0.0, 1.0, 2.0).at(0.0) == 0.0  # no light, no heat
+    assert PowerLaw(0.4, 100.0, 0.0, 1.0, 2.0).at(1e-9) == 0.4
     assert LAW.covers(np.array([10.0, 1000.0]))
     assert not LAW.covers(np.array([9.9, 500.0]))
     assert not LAW.covers(1001.0)
@@ -82,10 +84,10 @@ def test_a_step_of_light_warms_at_once_and_then_slowly() -> None:
     bath = hot()
     t = np.linspace(0.0, 3.0, 61)
     n_p = 1.7 * (80.0 / 50.0) ** 0.3
-    found = bath.warming(t, np.full(61, 80.0), np.zeros(61))
+    found = bath.warming(t, np.full(61, 80.0), np.zeros(61))[1]
     assert found == pytest.approx(n_p * (1 - 0.79 * np.exp(-2.1 * t)), rel=1e-12)
     # light in the waveguide counts as beta P photons
-    shared = bath.warming(t, np.full(61, 50.0), np.full(61, 1.0))
+    shared = bath.warming(t, np.full(61, 50.0), np.full(61, 1.0))[1]
     assert shared == pytest.approx(found, rel=1e-12)
 
 
@@ -95,7 +97,7 @@ def test_the_end_of_the_light_leaves_a_tail_of_the_delayed_share() -> None:
     edge, h = 9.0, 1e-9
     t = np.concatenate([np.linspace(0.0, edge, 31), edge + h + np.linspace(0.0, 4.0, 41)])
     light = np.where(t <= edge, 80.0, 0.0)
-    tail = bath.warming(t, light, np.zeros(len(t)))[31:]
+    tail = bath.warming(t, light, np.zeros(len(t)))[1][31:]
     # warm to 1 - e^{-19}
     assert tail == pytest.approx(0.79 * n_p * np.exp(-0.6 * np.linspace(0.0, 4.0, 41)), rel=1e-7)
 
@@ -116,7 +118,7 @@ def test_light_that_ramps_is_followed_exactly_for_a_linear_target(steps: int) ->
     def light(x: np.ndarray) -> np.ndarray:
         return np.interp(x, [0.0, 1.0, 2.5, 4.0, 6.0], [0.0, 1.0, 1.0, 1.6, 2.0])
 
-    found = bath.warming(t, peaks[:, None] * light(t), np.zeros((2, len(t))))
+    found = bath.warming(t, peaks[:, None] * light(t), np.zeros((2, len(t))))[1]
     for k, peak in enumerate(peaks):
         y, values = 0.0, [0.0]
         for a, b in itertools.pairwise(t):
@@ -138,7 +140,7 @@ def test_a_falling_target_cools_with_the_other_rate_once_the_bath_is_warmer_than
     bath = hot()
     t = np.linspace(0.0, 8.0, 4001)
     photons = 80.0 * np.exp(-(((t - 3.0) / 1.2) ** 2))
-    found = bath.warming(t, photons, np.zeros(len(t)))
+    found = bath.warming(t, photons, np.zeros(len(t)))[1]
 
     def rhs(x: float, y: np.ndarray) -> list[float]:
         target = 1.7 * (80.0 / 50.0 * np.exp(-(((x - 3.0) / 1.2) ** 2))) ** 0.3
@@ -147,14 +149,14 @@ def test_a_falling_target_cools_with_the_other_rate_once_the_bath_is_warmer_than
     y = solve_ivp(rhs, (0, 8), [0.0], t_eval=t, rtol=1e-10, atol=1e-12, max_step=0.01).y[0]
     target = 1.7 * (photons / 50.0) ** 0.3
     assert found == pytest.approx(0.21 * target + 0.79 * y, abs=2e-6)
-    one_rate = hot(turn_off=2.1).warming(t, photons, np.zeros(len(t)))
+    one_rate = hot(turn_off=2.1).warming(t, photons, np.zeros(len(t)))[1]
     assert np.abs(one_rate - found).max() > 0.05
 
 
 def test_a_bath_without_delay_is_the_law_itself_and_domains_are_told() -> None:
     prompt = HotBath(LAW, LAW, 2.0)
     t = np.array([0.0, 1.0, 5.0])
-    assert prompt.warming(t, np.array([100.0, 0.0, 400.0]), np.zeros(3)) == pytest.approx(
+    assert prompt.warming(t, np.array([100.0, 0.0, 400.0]), np.zeros(3))[1] == pytest.approx(
         np.array([0.4, 0.0, 0.8])
     )
     assert prompt.drive(10.0, 3.0) == 16.0
@@ -282,11 +284,11 @@ def test_a_bath_that_follows_the_average_power_needs_a_repetition_rate() -> None
         Pump(1e-3, pulse_length=2.0, repetition_rate=3.0).average_power == 1e-3
     )  # never above peak
     bath = Bath(0.02, average_heating=law)
-    assert bath.covers(1.0, 1e-6)
-    assert not bath.covers(1.0, 1e-2)
+    assert bath.covers(1.0, Dose(1e-6))
+    assert not bath.covers(1.0, Dose(1e-2))
     assert not bath.covers(1.0)
     both = Bath(0.02, LAW, law)
-    assert both.at(400.0, 1e-6) == pytest.approx(0.02 + 0.8 + 0.5, rel=1e-12)
+    assert both.at(400.0, Dose(1e-6)) == pytest.approx(0.02 + 0.8 + 0.5, rel=1e-12)
 
 
 # --- light on the microwave resonator -----------------------------------------------------------------

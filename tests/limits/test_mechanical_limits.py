@@ -67,6 +67,10 @@ class Quadratures:
         """(g a^dag + g^* a)(b + b^dag) = 2 (Re g x_a + Im g p_a) x_b."""
         self._block(one, two, [[2 * np.real(g), 0], [2 * np.imag(g), 0]])
 
+    def modulate(self, one: str, two: str, g: complex) -> None:
+        """(a + a^dag)(g b + g^* b^dag) = 2 x_a (Re g x_b - Im g p_b): b shifts the frequency of a."""
+        self._block(one, two, [[2 * np.real(g), -2 * np.imag(g)], [0, 0]])
+
     def exchange(self, one: str, two: str, g: complex) -> None:
         """Re[g (x_a - i p_a)(x_b + i p_b)]."""
         re, im = float(np.real(g)), float(np.imag(g))
@@ -718,7 +722,7 @@ def piezo_quadratures(
         own.exchange("microwave", name, phonon.piezo)
         own.push("optical", name, phonon.g0 * field)
     if device.direct:
-        own.push("optical", "microwave", device.direct * field)
+        own.modulate("optical", "microwave", device.direct * field)
     return own
 
 
@@ -1227,12 +1231,12 @@ def piezos(draw: st.DrawFn) -> tuple[Device, Pump]:
     gammas = tuple(draw(st.floats(1e-3, 0.3)) for _ in range(count))
     device = PiezoOptomechanical(
         mode(2e3, draw(st.floats(0.1, 3.0)), draw(share)),
-        mode(omega + draw(st.floats(-1.0, 1.0)), draw(st.floats(0.05, 3.0)), draw(share)),
+        mode(omega + draw(st.floats(-0.4, 1.0)), draw(st.floats(0.05, 3.0)), draw(share)),
         tuple(
             Phonon(
                 Oscillator(omega + 0.4 * k, gammas[k]),
                 draw(st.floats(0.1, 1.0)),
-                draw(st.floats(0.0, 0.5)) * np.exp(1j * draw(angle)),
+                draw(st.floats(0.0, 0.3)) * np.exp(1j * draw(angle)),
             )
             for k in range(count)
         ),

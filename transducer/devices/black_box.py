@@ -10,7 +10,7 @@ from transducer.devices.base import Device
 from transducer.hamiltonian import Hamiltonian
 from transducer.linear import LinearDevice
 from transducer.network import Amplitude, Network
-from transducer.tabulated import Tabulated
+from transducer.tabulated import Tabulated, require_commutators
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class BlackBox(Device):
     Raises
     ------
     ParameterError
-        If a port is not there.
+        If a port is not there, a number is not finite, or the equations break commutators.
     UnstableError
         If the equations have a growing mode.
     """
@@ -54,6 +54,7 @@ class BlackBox(Device):
         self.inside.index(self.target_port)
         if isinstance(self.inside, LinearDevice):
             self.inside.judged((), lambda: "a converter must be stable; change A")
+            require_commutators(self.inside)
 
     @property
     def carrier(self) -> float:

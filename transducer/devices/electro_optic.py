@@ -11,11 +11,11 @@ from cavities import checks
 from cavities.baths import VACUUM, Bath
 from cavities.constants import Real, angular
 from cavities.errors import ParameterError
-from cavities.heating import Irradiation
+from cavities.heating import Dose, Irradiation
 from cavities.modes import Mode
-from cavities.pump import Pump, Sideband, depleted_photons
+from cavities.pump import Pump, Sideband
 from cavities.rules import Rule, Status, settle
-from transducer.devices.pumped import PumpedDevice, need
+from transducer.devices.pumped import PumpedDevice, need, wrong_side
 from transducer.network import Amplitude, Coupling, Door, Mixing, Network, Resonance
 
 RESOLVED = 0.1
@@ -59,7 +59,8 @@ class StokesMode:
     coupling_ratio : float
         Its bare coupling over that of the converted mode, g_-/g_+ [1], >= 0.
     delta : float
-        Its detuning from the Stokes frequency [rad/s].
+        Its detuning from the Stokes frequency, pump on its resonance [rad/s]; `Pump.detuning` takes
+        the frame along.
     partner : Partner, optional
         Mode that it hybridises with.
     """
@@ -225,7 +226,12 @@ class ElectroOptic(PumpedDevice):
     def rules(self, pump: Pump | None) -> tuple[Rule, ...]:
         """Both linewidths and the coupling are small against the microwave frequency."""
         g = np.abs(self._coupling(need(pump)))
-        return (*self._resolved_lines(), self._resolved("coupling g", g))
+        side = np.abs(need(pump).detuning)
+        return (
+            *self._resolved_lines(),
+            self._resolved("coupling g", g),
+            wrong_side(side / self.microwave.omega, "SingleModeElectroOptic"),
+        )
 
     @property
     def pumped(self) -> Mode:
@@ -234,7 +240,11 @@ class ElectroOptic(PumpedDevice):
 
     def pump_photons(self, pump: Pump) -> Real:
         """Intracavity pump photons [1] (L7, L7b), mode overlap and depletion included."""
-        return super().pump_photons(pump) * self._left_by_the_tone()
+        return super().pump_photons(pump) * self._left_by_the_tone(pump)
+
+    def pump_rate(self, pump: Pump) -> complex:
+        """Rate at which the pump fills its cavity, the conversion by a tone included [rad/s]."""
+        return super().pump_rate(pump) + complex(np.ravel(self._drained(pump))[0])
 
     @property
     def lift(self) -> Real:
@@ -246,16 +256,24 @@ class ElectroOptic(PumpedDevice):
         return pump.detuning
 
     def photons_for(self, cooperativity: Real) -> Real:
-        """Intracavity pump photons of a cooperativity, before a microwave tone depletes them."""
+        """Intracavity pump photons of a cooperativity [1]."""
         single = np.abs(self.g0 + self.direct)
         checks.number("ElectroOptic.g0", single, "rad/s", above=0.0)
-        photons = cooperativity * self.optical.kappa * self.microwave.kappa / (4 * single**2)
-        return photons / self._left_by_the_tone()
+        return cooperativity * self.optical.kappa * self.microwave.kappa / (4 * single**2)
 
-    def _left_by_the_tone(self) -> Real:
-        return depleted_photons(
-            1.0, self.g0, self.tone_photons, self.pumped.kappa, self.optical.kappa
-        )
+    def _drained(self, pump: Pump) -> Amplitude:
+        """Loss that a microwave tone gives the pump's amplitude by converting it [rad/s]."""
+        single = np.square(np.abs(self.g0 + self.direct)) * self.tone_photons
+        return single / (self.optical.kappa / 2 + 1j * np.asarray(self.optical_detuning(pump)))
+
+    def _left_by_the_tone(self, pump: Pump) -> Real:
+        r"""Share of the pump photons that a tone leaves, at any detuning; L7b on resonance.
+
+        .. math:: \left|\frac{\chi}{\chi+|g_0|^2n_b/(\kappa_o/2+i\delta)}\right|^2,
+                  \quad\chi=\kappa_p/2-i\Delta
+        """
+        chi = self.pumped.kappa / 2 - 1j * np.asarray(pump.detuning)
+        return np.square(np.abs(chi / (chi + self._drained(pump))))
 
     def _coupling(self, pump: Pump) -> Amplitude:
         single = self.g0 + self.direct if self.direct else self.g0
@@ -286,14 +304,22 @@ class ElectroOptic(PumpedDevice):
         """Optical frequency of the frame with the pump on its resonance [rad/s]."""
         return float(np.max(self.optical.omega)) - self.delta_o
 
+    def line_shift(self, pump: Pump) -> Real:
+        """Change of the microwave resonance by the light [rad/s]."""
+        return self.light_shift(self.pump_photons(pump))
+
+    def centre(self, pump: Pump | None) -> Real:
+        """Where the light has moved the microwave resonance to, from the frame [rad/s]."""
+        return self.line_shift(need(pump))
+
     def scale(self, pump: Pump | None) -> float:
         """The wider linewidth [rad/s]."""
         return float(np.max(np.maximum(self.optical.kappa, self.microwave.kappa)))
 
-    def _stokes_doors(self, pump_photons: Real, average: Real | None) -> list[Door]:
+    def _stokes_doors(self, pump_photons: Real, dose: Dose) -> list[Door]:
         if self.stokes is None:
             return []
-        light = self.optical_bath.at(pump_photons, average)
+        light = self.optical_bath.at(pump_photons, dose)
         others = [("stokes", self.stokes.mode)]
         if self.stokes.partner is not None:
             others.append(("partner", self.stokes.partner.mode))
@@ -319,18 +345,18 @@ class ElectroOptic(PumpedDevice):
         neglected.append("classical pump" if np.any(self.tone_photons) else "undepleted pump")
         if self.stokes is not None:
             s = self.stokes
-            modes.append(Resonance("stokes", s.delta))
+            modes.append(Resonance("stokes", s.delta - pump.detuning))
             couplings.append(
                 Coupling("stokes", "microwave", Mixing.SQUEEZING, s.coupling_ratio * g)
             )
             if s.partner is not None:
-                modes.append(Resonance("partner", s.partner.delta))
+                modes.append(Resonance("partner", s.partner.delta - pump.detuning))
                 couplings.append(
                     Coupling("stokes", "partner", Mixing.EXCHANGE, s.partner.splitting)
                 )
-        average = pump.average_power
-        doors = self.light_doors(n_p, average) + self.microwave_doors(self.microwave, n_p, average)
-        doors += self._stokes_doors(n_p, average)
+        dose = pump.dose
+        doors = self.light_doors(n_p, dose) + self.microwave_doors(self.microwave, n_p, dose)
+        doors += self._stokes_doors(n_p, dose)
         return Network(tuple(modes), tuple(doors), tuple(couplings), tuple(neglected))
 
     def _is_blue(self, pump: Pump) -> bool:

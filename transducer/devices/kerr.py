@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cavities import checks
 from cavities.baths import VACUUM, Bath
-from cavities.errors import UnstableError
+from cavities.errors import ParameterError, UnstableError
 from cavities.modes import Mode
 from transducer.linear import LinearDevice, langevin
 from transducer.network import Coupling, Door, Mixing, Network, Resonance
@@ -70,8 +70,13 @@ class KerrResonator:
         return np.sort(real[real > 0]) * unit
 
     def field(self, branch: int = 0) -> complex:
-        """Field inside [1]; `branch` counts the stable photon numbers from below."""
-        n = float(self.photon_numbers()[branch])
+        """Field inside [1]; `branch` counts all steady photon numbers from below."""
+        numbers = self.photon_numbers()
+        if not 0 <= branch < len(numbers):
+            raise ParameterError(
+                f"KerrResonator: there is no branch {branch}; there are {len(numbers)}, from 0 on"
+            )
+        n = float(numbers[branch])
         detuned = self.detuning + self.kerr * n
         # a = -sqrt(kappa_ext) a_in / (kappa/2 + i delta): the drive is real and positive
         angle = drive_angle(float(np.max(self.mode.kappa)), -detuned)

@@ -16,7 +16,7 @@ from cavities.heating import HotBath, Irradiation
 from cavities.modes import Mode, Oscillator
 from cavities.pump import Pump, Sideband, intracavity_photons
 from cavities.rules import Rule, Status
-from transducer.devices.pumped import PumpedDevice, mechanical_doors, need
+from transducer.devices.pumped import PumpedDevice, mechanical_doors, need, wrong_side
 from transducer.linear import langevin
 from transducer.network import Amplitude, Coupling, Mixing, Network, Resonance
 
@@ -233,8 +233,11 @@ class Membrane(PumpedDevice):
         if not self.rotating_wave:
             return ()
         omega_m = self.mechanics.omega
-        G_o, G_e = self.couplings(need(pump))
-        return tuple(
+        pump = need(pump)
+        G_o, G_e = self.couplings(pump)
+        full = "the full model (Membrane without in_rotating_wave)"
+        sides = (pump.detuning, self.microwave_pump.detuning)
+        return tuple(wrong_side(np.abs(side) / omega_m, full) for side in sides) + tuple(
             Rule(
                 what,
                 Status.NOT_RESOLVED,
@@ -277,6 +280,11 @@ class Membrane(PumpedDevice):
         """Mechanical frequency with its optical springs, from the frame [rad/s], shape (...)."""
         return -self.mechanical_pole(need(pump)).imag
 
+    def line_shift(self, pump: Pump) -> Real:
+        """Optical springs [rad/s]."""
+        bare = 0.0 if self.rotating_wave else self.mechanics.omega
+        return self.centre(pump) - bare
+
     def scale(self, pump: Pump | None) -> float:
         """Width of the mechanical line, broadened by both cavities [rad/s]."""
         width = float(np.max(-2 * self.mechanical_pole(need(pump)).real))
@@ -303,9 +311,9 @@ class Membrane(PumpedDevice):
             couplings.append(Coupling(name, "mechanics", kept, G))
             if not rotating:
                 couplings.append(Coupling(name, "mechanics", dropped, G))
-        average = pump.average_power
-        doors = self.light_doors(n_p, average) + self.microwave_doors(self.microwave, n_p, average)
-        doors += mechanical_doors("mechanics", self.mechanics, n_p, power, average)
+        dose = pump.dose
+        doors = self.light_doors(n_p, dose) + self.microwave_doors(self.microwave, n_p, dose)
+        doors += mechanical_doors("mechanics", self.mechanics, n_p, power, dose)
         neglected = ["undepleted pumps", "linearised radiation pressure"]
         if rotating:
             neglected.append("rotating wave: no counter-rotating sidebands")
@@ -339,8 +347,7 @@ class Membrane(PumpedDevice):
         """
         side = -1.0 if like.sideband is Sideband.RED else 1.0
         detuning = 0.0 if delta is None else delta - side * device.mechanics.omega
-        pump = replace(like, detuning=detuning, power=1.0)
-        return replace(pump, power=laser_photons / device.pump_photons(pump))
+        return device.pump_with(laser_photons, replace(like, detuning=detuning))
 
 
 def sideband_gain(kappas: tuple[Real, Real], omega_m: Real) -> Real:

@@ -12,7 +12,7 @@ from cavities.heating import HotBath, Irradiation
 from cavities.modes import Mode, Oscillator
 from cavities.pump import Pump, Sideband
 from cavities.rules import Rule, Status
-from transducer.devices.pumped import PumpedDevice, mechanical_doors, need
+from transducer.devices.pumped import PumpedDevice, mechanical_doors, need, wrong_side
 from transducer.network import Amplitude, Coupling, Mixing, Network, Resonance
 
 RESOLVED = 0.1
@@ -172,9 +172,18 @@ class PiezoOptomechanical(PumpedDevice):
         return self.scattering_rate(need(pump)) / gamma
 
     def scattering_rate(self, pump: Pump) -> Real:
-        r"""Optomechanical rate :math:`4g_0^2n_c/\kappa_o` of the first phonon [rad/s]."""
-        G = self.phonons[0].g0 * np.sqrt(self.pump_photons(pump))
-        return 4 * np.square(G) / self.optical.kappa
+        r"""Optomechanical rate of the first phonon [rad/s].
+
+        .. math:: \Gamma=\frac{4g_0^2n_c}{\kappa_o}\,
+                  \frac{(\kappa_o/2)^2}{(\kappa_o/2)^2+\delta^2}
+
+        with δ the detuning of the pump from its sideband.
+        """
+        squared, half = (
+            np.square(self.phonons[0].g0) * self.pump_photons(pump),
+            self.optical.kappa / 2,
+        )
+        return squared * self.optical.kappa / (half**2 + np.square(pump.detuning))
 
     def hot_baths(self) -> dict[str, HotBath]:
         """Baths of absorbed light, by mechanical mode."""
@@ -186,7 +195,10 @@ class PiezoOptomechanical(PumpedDevice):
         n_p = self.pump_photons(need(pump))
         found = []
         if not self.counter_rotating:
-            strongest = np.sqrt(n_p) * np.max([np.max(p.g0) for p in self.phonons])
+            strongest = np.sqrt(n_p) * _largest([p.g0 for p in self.phonons])
+            if self.pump_mode is None:
+                side = np.abs(need(pump).detuning) / self.omega_m
+                found.append(wrong_side(side, "PiezoOptomechanical(counter_rotating=True)"))
             line = self.optical.kappa / 4 if self.pump_mode is None else 0.0
             for what, rate in (
                 ("optical kappa/4 over mechanical frequency", line),
@@ -204,13 +216,34 @@ class PiezoOptomechanical(PumpedDevice):
                         ),
                     )
                 )
+        piezo = _largest([np.abs(p.piezo) for p in self.phonons])
+        if self.microwave is not None:
+            total = self.microwave.omega + self.omega_m
+            apart = np.where(piezo > 0, np.abs(self.microwave.omega - self.omega_m), 0.0) / 4
+            for what, rate in (
+                ("piezoelectric coupling", piezo),
+                ("a quarter of the microwave detuning", apart),
+            ):
+                found.append(
+                    Rule(
+                        f"{what} over sum frequency",
+                        Status.NOT_RESOLVED,
+                        rate / total,
+                        RESOLVED,
+                        lambda ratio, what=what: (  # type: ignore[misc]
+                            f"{what} over the sum of microwave and mechanical frequency is "
+                            f"{ratio:.3g}, above {RESOLVED}: the rotating wave in the "
+                            "piezoelectric coupling fails; tune the microwave mode or couple it "
+                            "less"
+                        ),
+                    )
+                )
         if self.mode_spacing is not None:
-            piezo = np.max(np.abs([np.max(np.abs(p.piezo)) for p in self.phonons]))
             found.append(
                 Rule(
                     "piezoelectric coupling over mode spacing",
                     Status.CROWDED,
-                    np.broadcast_to(piezo / self.mode_spacing, np.shape(n_p)),
+                    piezo / self.mode_spacing,
                     1.0,
                     lambda ratio: (
                         f"the piezoelectric coupling is {ratio:.3g} times the spacing to the next "
@@ -245,21 +278,28 @@ class PiezoOptomechanical(PumpedDevice):
         kept = Mixing.SQUEEZING if blue else Mixing.EXCHANGE
         sides = list(Mixing) if self.counter_rotating else [kept]
         couplings = []
-        average = pump.average_power
-        doors = self.light_doors(n_p, average)
+        dose = pump.dose
+        doors = self.light_doors(n_p, dose)
         if self.microwave is not None:
             off = self.microwave.omega - turn + self.light_shift(n_p)
             modes.append(Resonance("microwave", off))
-            doors += self.microwave_doors(self.microwave, n_p, average)
+            doors += self.microwave_doors(self.microwave, n_p, dose)
         for name, phonon in zip(self.names(), self.phonons, strict=True):
             modes.append(Resonance(name, phonon.mode.omega - turn))
             if self.microwave is not None:
                 couplings.append(Coupling("microwave", name, Mixing.EXCHANGE, phonon.piezo))
             couplings += [Coupling("optical", name, side, phonon.g0 * field) for side in sides]
-            doors += mechanical_doors(name, phonon.mode, n_p, power, average)
+            doors += mechanical_doors(name, phonon.mode, n_p, power, dose)
         if self.direct:
             couplings += [
-                Coupling("optical", "microwave", side, self.direct * field) for side in sides
+                # a^dag a (g b + g* b^dag): the squeezing side has the conjugate
+                Coupling(
+                    "optical",
+                    "microwave",
+                    side,
+                    (self.direct if side is Mixing.EXCHANGE else np.conj(self.direct)) * field,
+                )
+                for side in sides
             ]
         neglected = ["undepleted pump", "rotating wave in the piezoelectric coupling"]
         if not self.counter_rotating:
@@ -273,3 +313,8 @@ class PiezoOptomechanical(PumpedDevice):
             f"lower the pump power from {float(np.max(pump.power)):.4g} W to less than "
             f"{self.stable_power(pump):.4g} W, or pulse it: a pulse may have gain"
         )
+
+
+def _largest(values: list[Real]) -> Real:
+    """Largest of some numbers or arrays, point by point."""
+    return np.asarray(np.max(np.stack(np.broadcast_arrays(*values)), axis=0))

@@ -14,9 +14,10 @@ from cavities import checks
 from cavities.baths import Bath
 from cavities.constants import Real
 from cavities.errors import ParameterError
-from cavities.heating import HotBath, Irradiation
+from cavities.heating import Dose, HotBath, Irradiation
 from cavities.modes import Mode, Oscillator
-from cavities.pump import Pump, Sideband, intracavity_photons, photon_flux, power_for_photons
+from cavities.pump import Pump, Sideband, intracavity_photons, photon_flux
+from cavities.rules import Rule, Status
 from transducer.devices.base import Device
 from transducer.network import Amplitude, Door, Network
 
@@ -32,6 +33,28 @@ def need(pump: Pump | None) -> Pump:
     if pump is None:
         raise ParameterError("this device needs a pump; give its power or a cooperativity")
     return pump
+
+
+def wrong_side(ratio: Real, instead: str) -> Rule:
+    """Refuse a laser nearer to the other sideband than a one-sideband model can bear.
+
+    Parameters
+    ----------
+    ratio : float or ndarray, shape (...)
+        Detuning of the laser from the place its sideband names, over the sideband frequency [1].
+    instead : str
+        Model that holds there.
+    """
+    return Rule(
+        "pump detuning over sideband frequency",
+        Status.WRONG_SIDE,
+        ratio,
+        0.5,
+        lambda worst: (
+            f"the laser stands {worst:.3g} sideband frequencies from where its sideband says, more "
+            f"than 0.5: the other sideband takes over; name the other sideband, or take {instead}"
+        ),
+    )
 
 
 class PumpedDevice(Device):
@@ -79,8 +102,21 @@ class PumpedDevice(Device):
         """Find the pump of this cooperativity [1], like `like` in all but its power."""
         checks.number("pump_for: cooperativity", cooperativity, "1", at_least=0.0)
         photons = self.photons_for(cooperativity)
-        power = power_for_photons(self.pumped, photons, self.pump_detuning(like), self.overlap)
-        return replace(like, power=power / like.insertion)
+        return self.pump_with(photons, like)
+
+    def pump_with(self, photons: Real, like: Pump) -> Pump:
+        """Find the pump that keeps a number of photons in its cavity, like `like` but its power.
+
+        Parameters
+        ----------
+        photons : float or ndarray, shape (...)
+            Intracavity photons [1], >= 0.
+        like : Pump
+            Everything else.
+        """
+        checks.number("pump_with: photons", photons, "1", at_least=0.0)
+        one = replace(like, power=1.0)
+        return replace(like, power=photons / self.pump_photons(one))
 
     def pump_rate(self, pump: Pump) -> complex:
         """Rate at which the pump fills its cavity, κ/2 - iΔ [rad/s]; of one device."""
@@ -110,7 +146,8 @@ class PumpedDevice(Device):
         if not hot:
             return network
         photons = np.asarray(self.pump_photons(pump) * np.abs(drive) ** 2)
-        return follow(network, hot, times, photons, np.asarray(pump.power_at_coupler * lit))
+        power = np.asarray(pump.power_at_coupler * lit)
+        return follow(network, hot, times, photons, power, pump.envelope is None)
 
     def measured(self, pump: Pump) -> bool:
         """Whether everything that heats was measured at this pump."""
@@ -118,7 +155,7 @@ class PumpedDevice(Device):
         if not all(hot.covers(n_p, power) for hot in self.hot_baths().values()):
             return False
         baths = (self.microwave_internal, self.microwave_waveguide, self.optical_bath)
-        return all(bath.covers(n_p, pump.average_power) for bath in baths) and (
+        return all(bath.covers(n_p, pump.dose) for bath in baths) and (
             self.irradiation is None or self.irradiation.covers(n_p)
         )
 
@@ -165,34 +202,39 @@ class PumpedDevice(Device):
 
     def converted_frequency(self, pump: Pump | None) -> float:
         """Angular frequency of the light converted from a signal at `centre` [rad/s]."""
-        return self.carrier + float(np.max(need(pump).detuning))
+        pump = need(pump)
+        return self.carrier + float(np.max(pump.detuning)) + float(np.max(self.line_shift(pump)))
 
-    def light_doors(self, pump_photons: Real, average: Real | None) -> list[Door]:
+    def line_shift(self, pump: Pump) -> Real:
+        """How far the pump has moved the line from where the bare mode is [rad/s]."""
+        return 0.0
+
+    def light_doors(self, pump_photons: Real, dose: Dose) -> list[Door]:
         """The three optical ports.
 
         Parameters
         ----------
         pump_photons : float or ndarray, shape (...)
             Intracavity pump photons [1].
-        average : float or ndarray, optional
-            Average pump power at the coupler [W].
+        dose : Dose
+            Average power and pulse energy at the coupler.
         """
         o, matched = self.optical, self.overlap**2
-        light = self.optical_bath.at(pump_photons, average)
+        light = self.optical_bath.at(pump_photons, dose)
         return [
             Door.of("optical.out", "optical", matched * o.kappa_ext, light),
             Door.of("optical.mismatch", "optical", (1 - matched) * o.kappa_ext, light),
             Door.of("optical.int", "optical", o.kappa_int, light),
         ]
 
-    def microwave_doors(self, e: Mode, pump_photons: Real, average: Real | None) -> list[Door]:
+    def microwave_doors(self, e: Mode, pump_photons: Real, dose: Dose) -> list[Door]:
         """The two ports of the microwave mode `e`, loss from the light included.
 
         Parameters as `light_doors`.
         """
         lossier = 0.0 if self.irradiation is None else self.irradiation.added_loss(pump_photons)
-        waveguide = self.microwave_waveguide.at(pump_photons, average)
-        internal = self.microwave_internal.at(pump_photons, average)
+        waveguide = self.microwave_waveguide.at(pump_photons, dose)
+        internal = self.microwave_internal.at(pump_photons, dose)
         return [
             Door.of("microwave.waveguide", "microwave", e.kappa_ext, waveguide),
             Door.of("microwave.int", "microwave", e.kappa_int + lossier, internal),
@@ -204,7 +246,7 @@ class PumpedDevice(Device):
 
 
 def mechanical_doors(
-    name: str, mechanics: Oscillator, pump_photons: Real, power: Real, average: Real | None
+    name: str, mechanics: Oscillator, pump_photons: Real, power: Real, dose: Dose
 ) -> list[Door]:
     """Ports of a mechanical mode: its own loss, and the bath that absorbed light makes.
 
@@ -218,10 +260,10 @@ def mechanical_doors(
         The mode.
     pump_photons, power : float or ndarray, shape (...)
         Intracavity pump photons [1] and pump power at the coupler [W].
-    average : float or ndarray, optional
-        Average pump power at the coupler [W].
+    dose : Dose
+        Average power and pulse energy at the coupler.
     """
-    cold = mechanics.bath.at(pump_photons, average)
+    cold = mechanics.bath.at(pump_photons, dose)
     doors = [Door.of(f"{name}.int", name, mechanics.gamma, cold)]
     if mechanics.hot is not None:
         x = mechanics.hot.drive(pump_photons, power)
@@ -236,6 +278,7 @@ def follow(
     times: NDArray[np.float64],
     photons: NDArray[np.float64],
     power: NDArray[np.float64],
+    settled: bool,
 ) -> Network:
     """Give the hot doors of a network in time the rate and occupation they have then.
 
@@ -249,12 +292,14 @@ def follow(
         Increasing [s].
     photons, power : ndarray, shape (..., t)
         Intracavity pump photons [1] and power at the coupler [W] then.
+    settled : bool
+        The light of the first instant was on for ever.
     """
     doors = []
     for door in network.doors:
         name = door.name.removesuffix(".hot")
         if door.name.endswith(".hot") and name in hot:
-            rate = hot[name].rate.at(hot[name].drive(photons, power))
-            door = Door.of(door.name, name, rate, hot[name].warming(times, photons, power))
+            rate, occupation = hot[name].warming(times, photons, power, settled)
+            door = Door.of(door.name, name, rate, occupation)
         doors.append(door)
     return replace(network, doors=tuple(doors))

@@ -78,7 +78,7 @@ class SingleModeElectroOptic(PumpedDevice):
         return 4 * squared / (self.optical.kappa * self.microwave.kappa)
 
     def selectivity(self, pump: Pump) -> Real:
-        r"""Power in the sideband above the pump over that in the one below, at low cooperativity.
+        r"""Power in the sideband above the pump over that below, exact for a signal at ω_e.
 
         .. math:: \frac{\kappa_o^2/4+(\Delta-\omega_e)^2}{\kappa_o^2/4+(\Delta+\omega_e)^2}
         """
@@ -88,8 +88,11 @@ class SingleModeElectroOptic(PumpedDevice):
 
     def centre(self, pump: Pump | None) -> Real:
         """The microwave frequency, counted from the pump [rad/s]."""
-        n_p = self.pump_photons(need(pump))
-        return self.microwave.omega + self.light_shift(n_p)
+        return self.microwave.omega + self.line_shift(need(pump))
+
+    def line_shift(self, pump: Pump) -> Real:
+        """Change of the microwave resonance by the light [rad/s]."""
+        return self.light_shift(self.pump_photons(pump))
 
     def scale(self, pump: Pump | None) -> float:
         """The microwave linewidth, broadened by the light [rad/s]."""
@@ -106,8 +109,8 @@ class SingleModeElectroOptic(PumpedDevice):
             Resonance("microwave", self.microwave.omega + self.light_shift(n_p)),
         )
         couplings = tuple(Coupling("optical", "microwave", side, g) for side in Mixing)
-        average = pump.average_power
-        doors = self.light_doors(n_p, average) + self.microwave_doors(self.microwave, n_p, average)
+        dose = pump.dose
+        doors = self.light_doors(n_p, dose) + self.microwave_doors(self.microwave, n_p, dose)
         return Network(modes, tuple(doors), couplings, ("undepleted pump",))
 
     def remedy(self, pump: Pump | None) -> str:

@@ -11,9 +11,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from cavities import checks
+from cavities.envelope import Sampled
 from cavities.errors import ParameterError, ValidityError
 from cavities.gaussian import GaussianState
 from cavities.pump import Pump
+from cavities.rules import Codes, Status, settle
 from cavities.timeline import BACKWARD, STAGES, WEIGHTS, Timeline, ring_up
 from cavities.wavepackets import TemporalMode
 from transducer.devices.base import Device
@@ -58,7 +61,12 @@ class PulseResponse:
         Which y_k are creation operators.
     refinement : float
         Estimated error of efficiencies and moments: a fiftieth of their change when the steps were
-        last halved (the order is eight).
+        last halved (the order is eight), a third of it where hot baths or a measured envelope
+        lower the order.
+    flags : tuple of str
+        What a reader must know, for example heating beyond its measured range.
+    status : ndarray of int8, shape (...), optional
+        A `cavities.Status` per point of a batch; figures are NaN where it is not OK.
     """
 
     modes: tuple[TemporalMode, ...]
@@ -70,6 +78,8 @@ class PulseResponse:
     device: LinearDevice
     creation: tuple[bool, ...]
     refinement: float = np.nan
+    flags: tuple[str, ...] = ()
+    status: Codes | None = None
 
     @cached_property
     def _quanta(self) -> Array:
@@ -238,7 +248,7 @@ def respond(
     end: float | None = None,
     start: Mapping[str, float] | None = None,
     begin: float | None = None,
-    rtol: float = 1e-8,
+    rtol: float | None = None,
 ) -> PulseResponse:
     r"""Trace wave packets at the outputs of a pulsed device back to their origins.
 
@@ -264,8 +274,10 @@ def respond(
         the baths make without light (with it, for a continuous pump).
     begin : float, optional
         Beginning [s]: by default when the first packet or the pump begins.
-    rtol : float
-        Steps are halved until the estimated error of efficiencies and moments is below this [1].
+    rtol : float, optional
+        Steps are halved until the estimated error of efficiencies and moments is below this [1]:
+        1e-8 by default; 1e-5 with hot baths or a measured envelope, which are followed to second
+        order.
 
     Returns
     -------
@@ -274,7 +286,8 @@ def respond(
     Raises
     ------
     ValidityError
-        If the steps would be too many, or the model does not hold for this pump.
+        If the steps would be too many, or, for a single point, the model does not hold for this
+        pump; a batch is marked instead.
     ParameterError
         If a packet has no norm in its span.
 
@@ -284,14 +297,17 @@ def respond(
     bath's delay is followed. Adjoint method for linear input-output theory: Gardiner and Collett,
     Phys. Rev. A 31, 3761 (1985), read backwards.
     """
-    for rule in device.rules(pump):
-        if np.any(rule.broken):
-            raise ValidityError(rule.sentence(float(np.max(np.asarray(rule.ratio)))))
+    codes = settle(device.rules(pump))
     breaks = _breaks(pump, modes, begin, end)
     first, last = breaks[0], breaks[1]
+    _check(device, pump, modes, held, start, rtol)
     still = langevin(device.network(pump))
-    fastest = max(float(np.max(np.abs(still.A))), *(m.fastest for m in modes), 0.0)
-    step, before = 3.0 / fastest, None
+    rates = [float(np.max(np.abs(still.A))), *(m.fastest for m in modes)]
+    if pump.envelope is not None:
+        rates.append(abs(device.pump_rate(pump)))
+    rough = isinstance(pump.envelope, Sampled) or bool(getattr(device, "hot_baths", dict)())
+    wanted = rtol if rtol is not None else (1e-5 if rough else 1e-8)
+    step, before = 3.0 / max(rates), None
     while True:
         line = Timeline.between(breaks, step)
         if len(line.steps) > LARGEST:
@@ -301,13 +317,57 @@ def respond(
             )
         found = _trace(device, pump, tuple(modes), tuple(held), line, start)
         asked = np.concatenate(
-            [np.sum(np.abs(found.kernels) ** 2 * line.weights, -1).ravel(), found.normal.ravel()]
+            [
+                np.sum(np.abs(found.kernels) ** 2 * line.weights, -1).ravel(),
+                found.memory.ravel(),
+                found.normal.ravel(),
+                found.anomalous.ravel(),
+            ]
         )
         if before is not None:
             change = float(np.max(np.abs(asked - before)) / max(1.0, float(np.max(np.abs(asked)))))
-            if change / 50 <= rtol:
-                return replace(found, refinement=change / 50)
+            error = change / (3 if rough else 50)
+            if error <= wanted:
+                return _judged(found, error, codes, device.caveats(pump))
         before, step = asked, step / 2
+
+
+def _check(
+    device: Device,
+    pump: Pump,
+    modes: Sequence[TemporalMode],
+    held: Sequence[str],
+    start: Mapping[str, float] | None,
+    rtol: float | None,
+) -> None:
+    """Refuse what cannot be traced, in words."""
+    if not modes and not held:
+        raise ParameterError("respond: nothing is asked; give a packet, or name modes in 'held'")
+    if rtol is not None:
+        checks.number("respond: rtol", rtol, "1", above=0.0)
+    for name, quanta in (start or {}).items():
+        checks.number(f"respond: start of '{name}'", quanta, "quanta", at_least=0.0)
+    still = langevin(device.network(pump)).A
+    if still.ndim > 2 and still.shape[-3] != 1:
+        raise ParameterError(
+            f"respond: arrays of shape {still.shape[:-2]} leave no axis for time; give them a last "
+            "axis of length 1, for example power[:, None]"
+        )
+
+
+def _judged(
+    found: PulseResponse, error: float, codes: Codes, flags: Sequence[str]
+) -> PulseResponse:
+    """Mark the points of a batch that break a rule, and make their figures NaN."""
+    found = replace(found, refinement=error, flags=tuple(flags))
+    if codes.ndim == 0:
+        return found
+    shape = found.kernels.shape[:-3]
+    status = np.broadcast_to(codes[..., 0], shape)
+    bad = status != Status.OK
+    kernels, memory = found.kernels.copy(), found.memory.copy()
+    kernels[bad], memory[bad] = np.nan, np.nan
+    return replace(found, kernels=kernels, memory=memory, status=status)
 
 
 def _breaks(

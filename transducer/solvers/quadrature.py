@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cavities import checks
 from cavities.constants import Real
 from cavities.errors import ParameterError
+from cavities.rules import Status
 from transducer.linear import LinearDevice, Port
 from transducer.network import Amplitude
 from transducer.solvers.scattering import scatter
@@ -33,6 +34,9 @@ class PortNoise:
         N [quanta], >= 0.
     anomalous : complex
         M [quanta]; its phase is twice the angle of the noisy quadrature.
+    about_laser : bool
+        The two correlated frequencies lie around a pump laser: only equations in the laser's own
+        frame, with both sidebands, can carry that.
 
     Raises
     ------
@@ -47,6 +51,7 @@ class PortNoise:
 
     normal: float
     anomalous: complex = 0.0
+    about_laser: bool = False
 
     def __post_init__(self) -> None:
         checks.number("PortNoise.normal", self.normal, "quanta", at_least=0.0)
@@ -71,6 +76,7 @@ class PortNoise:
         thermal : float
             Occupation n that was squeezed [quanta], >= 0.
         """
+        checks.number("PortNoise.squeezed: thermal", thermal, "quanta", at_least=0.0)
         N = (thermal + 0.5) * np.cosh(2 * r) - 0.5
         return cls(float(N), complex((thermal + 0.5) * np.sinh(2 * r) * np.exp(2j * angle)))
 
@@ -89,10 +95,11 @@ class PortNoise:
         angle : float
             Phase of the laser's field at the port [rad]; `drive_angle` gives it.
         """
+        checks.number("PortNoise.laser: angle", angle, "rad")
         checks.number("PortNoise.laser: amplitude", amplitude, "quanta", at_least=0.0)
         checks.number("PortNoise.laser: phase", phase, "quanta", at_least=0.0)
         N = (amplitude + phase) / 2
-        return cls(N, complex((amplitude - phase) / 2 * np.exp(2j * angle)))
+        return cls(N, complex((amplitude - phase) / 2 * np.exp(2j * angle)), about_laser=True)
 
     @property
     def quadratures(self) -> tuple[float, float]:
@@ -113,6 +120,8 @@ def drive_angle(kappa: float, detuning: float) -> float:
     detuning : float
         Laser minus resonance Δ [rad/s].
     """
+    checks.number("drive_angle: kappa", kappa, "rad/s", above=0.0)
+    checks.number("drive_angle: detuning", detuning, "rad/s")
     return float(np.angle(1j * detuning - kappa / 2))
 
 
@@ -252,11 +261,17 @@ def output_noise(
     -------
     OutputNoise
     """
+    given = dict(inputs or {})
+    if not device.doubled and any(n.about_laser and n.anomalous for n in given.values()):
+        raise ParameterError(
+            "laser noise is correlated around the laser, and these equations hold one sideband in "
+            "a frame beside it; take a model with both sidebands (Membrane, "
+            "SingleModeElectroOptic, counter_rotating)"
+        )
     both = doubled(device)
     S = scatter(both, np.asarray(omega, dtype=np.float64))
     p = len(both.ports) // 2
     names = tuple(port.name for port in both.ports[:p])
-    given = dict(inputs or {})
     unknown = sorted(set(given) - set(names))
     if unknown:
         raise ParameterError(f"there is no port '{unknown[0]}'; the device has {', '.join(names)}")
@@ -329,7 +344,12 @@ def cascade(first: LinearDevice, leaves: str, second: LinearDevice, enters: str)
                 rows.append((Port(mark + port.name, port.occupation, creation), row))
     rows.sort(key=lambda entry: entry[0].creation)
     K = np.stack([row for _, row in rows], axis=-2)
-    return LinearDevice(A, K, tuple(port for port, _ in rows), one.kinds + two.kinds)
+    codes = [d.status for d in (one, two) if d.status is not None]
+    status = None
+    for code in codes:
+        status = code if status is None else np.where(status == Status.OK, code, status)
+    ports = tuple(port for port, _ in rows)
+    return LinearDevice(A, K, ports, one.kinds + two.kinds, status)
 
 
 def linearised_kerr(

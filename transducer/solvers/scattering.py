@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cavities.errors import ValidityError
+from cavities import checks
+from cavities.errors import ParameterError, ValidityError
 from cavities.rules import Status
 from transducer.conversion import Conversion, half_power_width
 from transducer.linear import LinearDevice
@@ -42,6 +43,7 @@ def scatter(device: LinearDevice | Tabulated, omega: NDArray[np.float64]) -> Com
 
     Source: Gardiner and Collett, Phys. Rev. A 31, 3761 (1985), with the sign of SLH.
     """
+    checks.number("scatter: omega", omega, "rad/s")
     omega = np.asarray(omega, dtype=np.float64)
     if isinstance(device, Tabulated):
         return device.scatter(omega)
@@ -127,6 +129,7 @@ def convert(
     Conversion
         With the contribution of every port.
     """
+    checks.number("convert: omega", omega, "rad/s")
     conjugate = device.ports[device.index(target)].creation
     w = np.asarray(omega, dtype=np.float64)
     # the row of a creation operator at -w is the conjugate of its mode at w
@@ -237,7 +240,10 @@ def bandwidth(
         If nothing is converted.
     """
     i, j = device.index(target), device.index(source)
-
+    if isinstance(device, LinearDevice) and device.A.ndim != 2:
+        raise ParameterError(
+            f"bandwidth: it takes one device, got a batch of shape {device.A.shape[:-2]}; loop"
+        )
     if isinstance(device, Tabulated):
         line = np.abs(device.S[:, i, j]) ** 2
         if max(line[0], line[-1]) > np.max(line) / 2:
@@ -295,6 +301,7 @@ def pair_moments(
     # <a_out b_out>: b_out = conj(row k); an annihilation-type input gives <c c^dag> = n + 1, a
     # creation-type one n
     order = np.array([0.0 if port.creation else 1.0 for port in device.ports])
-    quanta = np.stack([np.asarray(port.occupation) for port in device.ports], axis=-1) + order
+    occupations = np.broadcast_arrays(*(np.asarray(port.occupation) for port in device.ports))
+    quanta = np.stack(occupations, axis=-1) + order
     m = np.sum(S[..., i, :] * np.conj(S[..., k, :]) * quanta, axis=-1)
     return PairMoments(n_1, n_2, np.asarray(m))

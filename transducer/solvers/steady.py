@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavities.errors import ValidityError
+from cavities.rules import Status
 from transducer.linear import LinearDevice
 
 Array = NDArray[np.float64]
@@ -63,9 +64,13 @@ def moments(device: LinearDevice) -> Complex:
     Raises
     ------
     ValidityError
-        If it has no steady state.
+        If a single device has no steady state; a batch gives NaN at points that are not OK.
     """
-    return stationary(device.A, device.K, _quanta(device))
+    if device.status is None:
+        return stationary(device.A, device.K, _quanta(device))
+    bad = (device.status != Status.OK)[..., None, None]
+    A = np.where(bad, -np.eye(device.A.shape[-1]), device.A)
+    return np.where(bad, np.nan, stationary(A, device.K, _quanta(device)))
 
 
 def fluxes(device: LinearDevice) -> dict[str, Array]:
