@@ -12,11 +12,11 @@ from cavities.constants import ordinary
 from cavities.errors import PhysicsError
 from cavities.numbers import count_by_status
 from cavities.pump import Pump
+from transducer.answers import Answers, ask
 from transducer.claims import compare
 from transducer.devices.pumped import PumpedDevice
 from transducer.published import Published, load_device
 from transducer.report import titled_table
-from transducer.solvers import scattering
 
 if TYPE_CHECKING:
     from transducer.device_file import DeviceFile
@@ -90,27 +90,31 @@ def _figures(found: Published, point: str, console: Console) -> None:
     device = found.device
     pump = found.pump(Pump(0.0))
     try:
-        linear = device.linearise(pump)
-        centre = float(np.max(device.centre(pump)))
-        up = scattering.convert(linear, device.source, device.target, np.array([centre]))
-        down = scattering.convert(linear, device.target, device.source, np.array([centre]))
+        answers = ask(device, pump)
     except PhysicsError as error:
         console.print(f"[bold]{escape(point)}[/bold]: {escape(str(error))}")
         return
+    up, down = answers.up, answers.down
     table = titled_table(f"{escape(found.file.key)} at '{escape(point)}'", "figure", "value")
-    for what, value in _pump_rows(device, pump):
+    for what, value in _pump_rows(device, pump, answers):
         table.add_row(what, value)
     table.add_row("efficiency, microwave to optics", f"{up.efficiency[0]:.4g}")
     table.add_row("efficiency, optics to microwave", f"{down.efficiency[0]:.4g}")
-    width = np.nan
     if up.efficiency[0] > 0:
-        width = scattering.bandwidth(
-            linear, device.source, device.target, device.scale(pump), centre
-        )
-        table.add_row("bandwidth (full width at half maximum)", f"{ordinary(width):.4g} Hz")
+        width = ordinary(answers.bandwidth)
+        table.add_row("bandwidth (full width at half maximum)", f"{width:.4g} Hz")
         table.add_row("added noise, at the microwave port", f"{up.added_noise[0]:.4g} quanta")
     if down.efficiency[0] > 0:
         table.add_row("added noise, at the optical port", f"{down.added_noise[0]:.4g} quanta")
+    table.add_row("entanglement sent through", _survives(answers))
+    if np.isfinite(answers.capacity[1]):
+        low, high = answers.capacity
+        table.add_row("qubits per mode, unassisted, at least", f"{low:.3g}")
+        table.add_row("ebits per mode, two-way, at most", f"{high:.3g}")
+        table.add_row(
+            "dual-rail photon: arrives, fidelity if so",
+            f"{answers.dual_rail_probability:.3g}, {answers.dual_rail_fidelity:.3g}",
+        )
     console.print(table)
     console.print(f"[dim]{escape(device.reference_plane)}; normally ordered quanta[/dim]")
     noise = titled_table(
@@ -131,7 +135,11 @@ def _figures(found: Published, point: str, console: Console) -> None:
         console.print(f"[yellow]{escape(said)}[/yellow]")
 
 
-def _pump_rows(device: object, pump: Pump | None) -> list[tuple[str, str]]:
+def _survives(answers: Answers) -> str:
+    return "is destroyed (added noise >= 1)" if answers.breaks_entanglement else "survives in part"
+
+
+def _pump_rows(device: object, pump: Pump | None, answers: Answers) -> list[tuple[str, str]]:
     if not isinstance(device, PumpedDevice) or pump is None:
         return []
     rows = [
@@ -141,13 +149,7 @@ def _pump_rows(device: object, pump: Pump | None) -> list[tuple[str, str]]:
     C = device.cooperativity(pump)
     if C is not None:
         rows.append(("cooperativity", f"{float(np.max(C)):.4g}"))
-    hottest = Pump(
-        1e6 * float(np.max(pump.power)) + 1e-30,
-        pump.sideband,
-        detuning=pump.detuning,
-        repetition_rate=1.0,
-    )
-    limit = device.stable_power(hottest)
+    limit = answers.stable_power
     rows.append(
         ("stable up to", f"{limit:.4g} W" if np.isfinite(limit) else "a million times this power")
     )

@@ -355,7 +355,7 @@ def test_all_packets_of_a_window_together_hold_what_the_flux_integrates_to(
     pump = pump_of(device, 1.5, side, envelope)
     span = (0.0, 7.0)
     basis = TemporalMode.legendre("optical.out", *span, 48)
-    found = respond(device, pump, basis, rtol=1e-7)
+    found = respond(device, pump, basis, rtol=1e-9)
     assert np.abs(found.overlaps - np.eye(48)).max() < 1e-6  # degree 47 on steps of order 8
     _, flux = moments_in_time(device, np.sqrt(1.5 * 2.0 * 1.1) / 2, side, envelope, None, span)
     counts = np.diag(found.normal).real
