@@ -43,13 +43,28 @@ class Timeline:
     edges: Array
 
     @classmethod
-    def between(cls, breaks: Sequence[float], step: float) -> "Timeline":
-        """Steps of at most `step` [s] that end at all `breaks` [s]."""
-        marks = np.unique(np.asarray(breaks, dtype=np.float64))
-        pieces = [
-            np.linspace(a, b, max(1, int(np.ceil((b - a) / step))) + 1)[:-1]
-            for a, b in pairwise(marks)
-        ]
+    def between(
+        cls, breaks: Sequence[float], step: float, fine: Sequence[tuple[float, float, float]] = ()
+    ) -> "Timeline":
+        """Steps of at most `step` [s] that end at all `breaks` [s].
+
+        Parameters
+        ----------
+        breaks : sequence of float
+            Beginning, end, and instants where something is not smooth [s].
+        step : float
+            Longest step [s].
+        fine : sequence of (float, float, float)
+            From, to [s], and the longest step between them [s].
+        """
+        low, high = min(breaks), max(breaks)
+        ends = [t for a, b, _ in fine for t in (a, b) if low < t < high]
+        marks = np.unique(np.asarray([*breaks, *ends], dtype=np.float64))
+        pieces = []
+        for a, b in pairwise(marks):
+            middle = (a + b) / 2
+            longest = min([step, *(s for x, y, s in fine if x <= middle <= y)])
+            pieces.append(np.linspace(a, b, max(1, int(np.ceil((b - a) / longest))) + 1)[:-1])
         return cls(np.concatenate([*pieces, marks[-1:]]))
 
     @cached_property

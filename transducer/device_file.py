@@ -180,6 +180,22 @@ class IrradiationTable(Strict):
     shift_hz: LawTable | None = None
 
 
+class _PumpedFile(Strict):
+    """What every file of a pumped device may state beside its physics.
+
+    `qubit_relaxation` is the relaxation rate [1/s] that the light adds to a qubit beside the
+    device, against the average pump power at the coupler [W].
+    """
+
+    key: str
+    source: Source
+    irradiation: IrradiationTable | None = None
+    qubit_relaxation: LawTable | None = None
+    pulse: PulseTable = PulseTable()
+    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
+    reported: list[Claim] = Field(default_factory=list)
+
+
 class HotTable(Strict):
     """A bath that absorbed light makes; laws against n_c + per_watt P."""
 
@@ -214,12 +230,10 @@ class DirectTable(Strict):
     phase_rad: Number
 
 
-class PiezoFile(Strict):
+class PiezoFile(_PumpedFile):
     """A published piezo-optomechanical device, or an optomechanical crystal alone."""
 
-    key: str
     model: Literal["piezo-optomechanical"]
-    source: Source
     optical: OpticalTable
     pump_mode: PumpModeTable | None = None
     microwave: MicrowaveTable | None = None
@@ -227,10 +241,6 @@ class PiezoFile(Strict):
     direct: DirectTable | None = None
     baths: BathTable | None = None
     mode_spacing_hz: Positive | None = None
-    irradiation: IrradiationTable | None = None
-    pulse: PulseTable = PulseTable()
-    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
-    reported: list[Claim] = Field(default_factory=list)
 
 
 class MembraneCouplingTable(Strict):
@@ -262,38 +272,26 @@ class MicrowavePumpTable(Strict):
     detuning_hz: Number | None = None
 
 
-class MembraneFile(Strict):
+class MembraneFile(_PumpedFile):
     """A published membrane electro-optomechanical device."""
 
-    key: str
     model: Literal["membrane"]
-    source: Source
     optical: OpticalTable
     microwave: MicrowaveTable
     mechanics: MechanicsTable
     coupling: MembraneCouplingTable
     microwave_pump: MicrowavePumpTable
     baths: BathTable
-    irradiation: IrradiationTable | None = None
-    pulse: PulseTable = PulseTable()
-    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
-    reported: list[Claim] = Field(default_factory=list)
 
 
-class SingleModeFile(Strict):
+class SingleModeFile(_PumpedFile):
     """A published electro-optic device with one optical mode."""
 
-    key: str
     model: Literal["single-mode-electro-optic"]
-    source: Source
     optical: OpticalTable
     microwave: MicrowaveTable
     coupling: CouplingTable
     baths: BathTable
-    irradiation: IrradiationTable | None = None
-    pulse: PulseTable = PulseTable()
-    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
-    reported: list[Claim] = Field(default_factory=list)
 
 
 class BlackBoxFile(Strict):
@@ -315,21 +313,15 @@ class BlackBoxFile(Strict):
     closed: bool = True
 
 
-class ElectroOpticFile(Strict):
+class ElectroOpticFile(_PumpedFile):
     """A published direct electro-optic device."""
 
-    key: str
     model: Literal["electro-optic"]
-    source: Source
     optical: OpticalTable
     microwave: MicrowaveTable
     coupling: CouplingTable
     baths: BathTable
     heating: HeatingTable | None = None
-    irradiation: IrradiationTable | None = None
-    pulse: PulseTable = PulseTable()
-    operating_point: dict[str, OperatingPoint] = Field(default_factory=dict)
-    reported: list[Claim] = Field(default_factory=list)
 
 
 class FiguresTable(Strict):

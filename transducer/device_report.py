@@ -71,7 +71,8 @@ def _numbers(name: str, console: Console) -> None:
     seen = set()
     points = [None, *points_of(load_device(name).file)]
     for point in points:
-        for entry in load_device(name, point).inputs:
+        inputs = load_device(name, point).inputs
+        for entry in sorted(inputs, key=lambda e: e.key.startswith(("operating_point", "pulse"))):
             if entry.key in seen:
                 continue
             seen.add(entry.key)

@@ -23,16 +23,23 @@ PORT_COLOURS = {
     "microwave.int": "#ee6677",
     "stokes.ext": "#aa3377",
     "stokes.int": "#bbbbbb",
+    "partner.ext": "#882255",
+    "partner.int": "#999999",
+    "mechanics.int": "#117733",
+    "mechanics.hot": "#cc3311",
+    "mechanics2.int": "#44bb99",
+    "mechanics2.hot": "#ee7733",
     "optical": "#4477aa",
     "microwave": "#ccbb44",
     "loss": "#bbbbbb",
+    "gain": "#555555",
 }
 """One colour per port, everywhere."""
 ARM_COLOURS = {"A": "#4477aa", "B": "#ee6677"}
 
 
 def plot_spectrum(found: Sequence[ArmConversion], ax: "Axes") -> "Axes":
-    """Conversion efficiency of both arms against offset from the frame."""
+    """Conversion efficiency of both arms against offset from the line's centre."""
     same = found[0].spectrum is found[1].spectrum
     for arm in found[: 1 if same else 2]:
         label = f"{_plain(arm.device)}, {'both arms' if same else 'arm ' + arm.arm}"
@@ -48,7 +55,11 @@ def plot_spectrum(found: Sequence[ArmConversion], ax: "Axes") -> "Axes":
                 color="black",
                 label="master equation",
             )
-    ax.set(xlabel="offset from the frame [MHz]", ylabel="conversion efficiency", ylim=(0, None))
+    ax.set(
+        xlabel="offset from the centre of the line [MHz]",
+        ylabel="conversion efficiency",
+        ylim=(0, None),
+    )
     ax.legend(frameon=False, fontsize="small")
     return ax
 
@@ -62,7 +73,7 @@ def plot_noise(found: ArmConversion, ax: "Axes") -> "Axes":
         ax.stackplot(x, *contributions.values(), labels=list(contributions), colors=colours)
     ax.plot(x, found.spectrum.noise_out, color="black", lw=1, label="all ports")
     ax.set(
-        xlabel="offset from the frame [MHz]",
+        xlabel="offset from the centre of the line [MHz]",
         ylabel=f"output noise, arm {found.arm} [quanta]",
         ylim=(0, None),
     )

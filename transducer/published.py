@@ -76,6 +76,8 @@ class Published:
         Length of a pump pulse [s].
     repetition_rate : float
         Largest pulse rate [1/s]; infinite where none is stated.
+    qubit_relaxation : PowerLaw, optional
+        Relaxation rate that light adds to a qubit beside it [1/s], against average power [W].
     """
 
     device: Device
@@ -84,6 +86,7 @@ class Published:
     point: OperatingPoint | None = None
     pulse_length: float | None = None
     repetition_rate: float = np.inf
+    qubit_relaxation: PowerLaw | None = None
 
     def pump(self, like: Pump) -> Pump | None:
         """Find the pump of the operating point; None if there is none, or no pump to set.
@@ -219,6 +222,7 @@ def _published(
         point=_point(file, operating_point, label),
         pulse_length=pulse.length_s.value if pulse.length_s else None,
         repetition_rate=_rate(pulse),
+        qubit_relaxation=_law(file.qubit_relaxation) if file.qubit_relaxation else None,
     )
 
 

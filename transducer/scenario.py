@@ -14,6 +14,7 @@ from cavities import data
 from cavities.constants import angular
 from cavities.envelope import Ramped
 from cavities.errors import DataError, PhysicsError
+from cavities.heating import lifetime_under_light
 from cavities.numbers import Input, Number, weakest
 from cavities.pump import Plane, Pump, Sideband
 from cavities.sentences import validate
@@ -21,6 +22,7 @@ from fibre import parts
 from fibre.detectors import Station
 from fibre.elements import Element, Loss
 from fibre.herald import Scheme
+from fibre.memory import Memory
 from fibre.schedule import Schedule
 from transducer.devices.base import Device
 from transducer.node import Emitter
@@ -274,6 +276,8 @@ class _Builder:
         qubit = self._part(node.qubit, node.override)
         memory, pi_time, used = parts.memory_of(qubit)
         self._note(used)
+        pump = self._pump(t, file)
+        memory = _beside_light(memory, pump, file)
         self.flip = max(self.flip, pi_time)
         emitter = Emitter(
             memory,
@@ -294,7 +298,7 @@ class _Builder:
             name,
             file.device,
             file.file.key,
-            self._pump(t, file),
+            pump,
             emitter,
             tuple(elements),
             node.emission_efficiency.status,
@@ -401,6 +405,22 @@ class _Builder:
             self._value(table.lock_duty, "schedule.lock_duty"),
             np.inf if table.hold_s is None else table.hold_s,
         )
+
+
+def _beside_light(memory: Memory, pump: Pump | None, file: Published) -> Memory:
+    """The qubit with what the pump light beside it takes off its T1, and so off its T2."""
+    law = file.qubit_relaxation
+    if law is None or pump is None:
+        return memory
+    power = pump.average_power
+    if power is None:
+        raise DataError(
+            f"'{file.file.key}' says how light relaxes its qubit, but the average power of a pulse "
+            "is not known without 'pulse.repetition_rate_hz'; give it"
+        )
+    T1 = float(np.max(lifetime_under_light(memory.T1, law, power)))
+    added = 1 / T1 - 1 / memory.T1
+    return Memory(T1, 1 / (1 / memory.T2 + added / 2))
 
 
 def varied(scenario: Scenario, entry: Input, value: float) -> Scenario:

@@ -186,3 +186,48 @@ class Device(ABC):
     @abstractmethod
     def pump_light(self, pump: Pump | None) -> tuple[Real, float]:
         """Largest pump flux at the optical output [1/s], and its offset to the carrier [rad/s]."""
+
+
+class UnpumpedDevice(Device):
+    """A device known from outside: whatever pumps it is inside, and no Hamiltonian is stated."""
+
+    @property
+    @abstractmethod
+    def outside(self) -> str:
+        """What it is called in a sentence, for example ``a data sheet``."""
+
+    @property
+    def takes_pump(self) -> bool:
+        """It states no pump."""
+        return False
+
+    def pump_for(self, cooperativity: Real, like: Pump) -> Pump:
+        """Refuse: it states no pump.
+
+        Raises
+        ------
+        ValidityError
+            Always.
+        """
+        raise ValidityError(f"{self.outside} states no pump; leave the pump out")
+
+    def hamiltonian(self, pump: Pump | None = None) -> Hamiltonian:
+        """It has none.
+
+        Raises
+        ------
+        ValidityError
+            Always.
+        """
+        raise ValidityError(
+            f"{self.outside} states no Hamiltonian, so no master equation can be run on it; use "
+            "the scattering engine, or describe the device by its couplings"
+        )
+
+    def cooperativity(self, pump: Pump | None = None) -> Real | None:
+        """It states none."""
+        return None
+
+    def pump_light(self, pump: Pump | None = None) -> tuple[Real, float]:
+        """It states no pump: none is counted."""
+        return 0.0, 0.0

@@ -6,15 +6,14 @@ from cavities import checks
 from cavities.constants import Real
 from cavities.errors import ValidityError
 from cavities.pump import Pump
-from transducer.devices.base import Device
-from transducer.hamiltonian import Hamiltonian
+from transducer.devices.base import UnpumpedDevice
 from transducer.linear import LinearDevice
 from transducer.network import Amplitude, Network
 from transducer.tabulated import Tabulated, require_commutators
 
 
 @dataclass(frozen=True)
-class BlackBox(Device):
+class BlackBox(UnpumpedDevice):
     """Stated ports and what lies between them; magnons, rare earths and atoms enter this way.
 
     Parameters
@@ -62,6 +61,11 @@ class BlackBox(Device):
         return self.omega
 
     @property
+    def outside(self) -> str:
+        """What it is called in a sentence."""
+        return "a black box"
+
+    @property
     def source(self) -> str:
         """Port where the microwave signal comes in."""
         return self.source_port
@@ -78,11 +82,6 @@ class BlackBox(Device):
             f"black box: from port '{self.source_port}' to port '{self.target_port}', as measured"
         )
 
-    @property
-    def takes_pump(self) -> bool:
-        """Whatever pumped it is inside the box."""
-        return False
-
     def scale(self, pump: Pump | None = None) -> float:
         """Its stated width [rad/s]."""
         return self.width
@@ -90,16 +89,6 @@ class BlackBox(Device):
     def centre(self, pump: Pump | None = None) -> Real:
         """Offset of its line from the frame [rad/s]."""
         return self.line_offset
-
-    def pump_for(self, cooperativity: Real, like: Pump) -> Pump:
-        """Refuse: its pump is inside.
-
-        Raises
-        ------
-        ValidityError
-            Always.
-        """
-        raise ValidityError("a black box states no pump; leave the pump out")
 
     def caveats(self, pump: Pump | None) -> list[str]:
         """What it leaves open."""
@@ -126,24 +115,3 @@ class BlackBox(Device):
     def linearise(self, pump: Pump | None = None) -> LinearDevice | Tabulated:
         """What is inside."""
         return self.inside
-
-    def hamiltonian(self, pump: Pump | None = None) -> Hamiltonian:
-        """A black box states none.
-
-        Raises
-        ------
-        ValidityError
-            Always.
-        """
-        raise ValidityError(
-            "a black box states no Hamiltonian, so no master equation can be run on it; use the "
-            "scattering engine"
-        )
-
-    def cooperativity(self, pump: Pump | None = None) -> Real | None:
-        """A black box states none."""
-        return None
-
-    def pump_light(self, pump: Pump | None = None) -> tuple[Real, float]:
-        """A black box states no pump: none is counted."""
-        return 0.0, 0.0

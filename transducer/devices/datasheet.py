@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from cavities import checks
-from cavities.constants import Real, angular
-from cavities.errors import ValidityError
+from cavities.constants import angular
 from cavities.pump import Pump
-from transducer.devices.base import Device
-from transducer.hamiltonian import Hamiltonian
+from transducer.devices.base import UnpumpedDevice
 from transducer.network import Amplitude, Door, Network, Resonance
 
 
 @dataclass(frozen=True)
-class Datasheet(Device):
+class Datasheet(UnpumpedDevice):
     r"""A black box with a single-pole response.
 
     It is the one-mode network with these figures: :math:`\kappa_e = \kappa_o = \sqrt{\eta}\,B/2`
@@ -86,6 +84,11 @@ class Datasheet(Device):
         return self.omega
 
     @property
+    def outside(self) -> str:
+        """What it is called in a sentence."""
+        return "a data sheet"
+
+    @property
     def source(self) -> str:
         """Port where the microwave signal comes in."""
         return "microwave"
@@ -106,21 +109,6 @@ class Datasheet(Device):
         """Its bandwidth [rad/s]."""
         return self.bandwidth
 
-    @property
-    def takes_pump(self) -> bool:
-        """A data sheet states no pump."""
-        return False
-
-    def pump_for(self, cooperativity: Real, like: Pump) -> Pump:
-        """Refuse: a data sheet states no pump.
-
-        Raises
-        ------
-        ValidityError
-            Always.
-        """
-        raise ValidityError("a data sheet states no pump; leave the pump out")
-
     def caveats(self, pump: Pump | None) -> list[str]:
         """What a data sheet leaves open."""
         return [
@@ -137,24 +125,3 @@ class Datasheet(Device):
             Door.of("loss", "mode", lost, 0.0),
         )
         return Network((Resonance("mode"),), doors, (), ("a single-pole line",))
-
-    def hamiltonian(self, pump: Pump | None = None) -> Hamiltonian:
-        """A data sheet has none.
-
-        Raises
-        ------
-        ValidityError
-            Always.
-        """
-        raise ValidityError(
-            "a data sheet states no Hamiltonian, so no master equation can be run on it; use the "
-            "scattering engine, or describe the device by its couplings"
-        )
-
-    def cooperativity(self, pump: Pump | None = None) -> Real | None:
-        """A data sheet states none."""
-        return None
-
-    def pump_light(self, pump: Pump | None = None) -> tuple[Real, float]:
-        """A data sheet states no pump: none is counted."""
-        return 0.0, 0.0

@@ -182,11 +182,6 @@ class Membrane(PumpedDevice):
         """The mechanical frequency [rad/s]: the converted light lies that far above the laser."""
         return self.mechanics.omega
 
-    def pump_detuning(self, pump: Pump) -> Real:
-        """Laser minus optical resonance [rad/s]."""
-        side = -1.0 if pump.sideband is Sideband.RED else 1.0
-        return pump.detuning + side * self.mechanics.omega
-
     @property
     def microwave_detuning(self) -> Real:
         """Microwave drive minus microwave resonance [rad/s]."""

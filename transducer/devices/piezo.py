@@ -152,10 +152,7 @@ class PiezoOptomechanical(PumpedDevice):
 
     def pump_detuning(self, pump: Pump) -> Real:
         """Laser minus the resonance of the mode that holds the pump [rad/s]."""
-        if self.pump_mode is not None:
-            return pump.detuning
-        side = -1.0 if pump.sideband is Sideband.RED else 1.0
-        return pump.detuning + side * self.omega_m
+        return super().pump_detuning(pump) if self.pump_mode is None else pump.detuning
 
     def photons_for(self, cooperativity: Real) -> Real:
         r"""Intracavity photons of :math:`C_{om}=4g_0^2n_c/\kappa_o\gamma_m` of the first phonon."""

@@ -85,9 +85,9 @@ class PumpedDevice(Device):
     def lift(self) -> Real:
         """Angular frequency that the conversion lifts a signal by, above a red pump [rad/s]."""
 
-    @abstractmethod
     def pump_detuning(self, pump: Pump) -> Real:
-        """Laser minus the pumped resonance [rad/s]."""
+        """Laser minus the pumped resonance [rad/s]; one `lift` off that of the converted mode."""
+        return pump.detuning + (-self.lift if pump.sideband is Sideband.RED else self.lift)
 
     @abstractmethod
     def photons_for(self, cooperativity: Real) -> Real:

@@ -9,7 +9,7 @@ from cavities.baths import VACUUM, Bath
 from cavities.constants import Real, ordinary
 from cavities.heating import Irradiation
 from cavities.modes import Mode
-from cavities.pump import Pump, Sideband
+from cavities.pump import Pump
 from transducer.devices.pumped import PumpedDevice, need
 from transducer.network import Amplitude, Coupling, Mixing, Network, Resonance
 
@@ -60,11 +60,6 @@ class SingleModeElectroOptic(PumpedDevice):
     def lift(self) -> Real:
         """The microwave frequency [rad/s]."""
         return self.microwave.omega
-
-    def pump_detuning(self, pump: Pump) -> Real:
-        """Laser minus optical resonance [rad/s]."""
-        side = -1.0 if pump.sideband is Sideband.RED else 1.0
-        return pump.detuning + side * self.microwave.omega
 
     def photons_for(self, cooperativity: Real) -> Real:
         """Intracavity pump photons of a cooperativity [1]."""

@@ -303,13 +303,15 @@ def respond(
     _check(device, pump, modes, held, start, rtol)
     still = langevin(device.network(pump))
     rates = [float(np.max(np.abs(still.A))), *(m.fastest for m in modes)]
+    fill = 0j
     if pump.envelope is not None:
-        rates.append(abs(device.pump_rate(pump)))
+        fill = device.pump_rate(pump)
+        rates.append(fill.real)
     rough = isinstance(pump.envelope, Sampled) or bool(getattr(device, "hot_baths", dict)())
     wanted = rtol if rtol is not None else (1e-5 if rough else 1e-8)
     step, before = 3.0 / max(rates), None
     while True:
-        line = Timeline.between(breaks, step)
+        line = Timeline.between(breaks, step, _ringing(pump, fill, step * max(rates)))
         if len(line.steps) > LARGEST:
             raise ValidityError(
                 f"the pulse needs more than {LARGEST} steps of {step:.2g} s between {first:.3g} "
@@ -330,6 +332,13 @@ def respond(
             if error <= wanted:
                 return _judged(found, error, codes, device.caveats(pump))
         before, step = asked, step / 2
+
+
+def _ringing(pump: Pump, fill: complex, reach: float) -> list[tuple[float, float, float]]:
+    """Where a detuned pump beats with its cavity: after every edge, until it has filled it."""
+    if pump.envelope is None or abs(fill) <= 2 * fill.real:
+        return []
+    return [(b, b + 20 / fill.real, reach / abs(fill)) for b in pump.envelope.breaks]
 
 
 def _check(
