@@ -13,7 +13,10 @@ import numpy as np
 def children_cpu(command: list[str]) -> float:
     """CPU seconds (user and system) of one whole process."""
     before = os.times()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    as_a_user = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    subprocess.run(
+        command, check=True, env=as_a_user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     after = os.times()
     return (
         after.children_user + after.children_system - before.children_user - before.children_system
@@ -187,7 +190,7 @@ def pulsed_conversion() -> tuple[str, str, str]:
     def ours() -> tuple[np.ndarray, np.ndarray]:
         pump = replace(full, power=powers[:, None])
         found = pulse.respond(
-            device, pump, (), held=("optical",), end=length, start={"microwave": 1.0}, rtol=1e-7
+            device, pump, (), held=("optical",), end=length, start={"microwave": 1.0}, rtol=1e-6
         )
         return found.from_start(1), found.quanta()
 

@@ -266,3 +266,27 @@ def through_filter(
     # the polynomials of the steps carry it on, so their ends need no breaks
     after = TemporalMode(packet.port, shape, (packet.span[0], tail), packet.breaks, fastest)
     return after, transmission
+
+
+def dephased_visibility(rate: float, dephasing: float) -> float:
+    r"""Interference of two photons whose emitters lose their phase while they decay (L14).
+
+    .. math:: V = \frac{\Gamma}{\Gamma+2\gamma^*},\qquad \frac1{T_2}=\frac\Gamma2+\gamma^*
+
+    Parameters
+    ----------
+    rate : float
+        Decay rate Γ = 1/T1 of both emitters [1/s], > 0.
+    dephasing : float
+        Pure dephasing γ* of each [1/s], >= 0, without memory.
+
+    Returns
+    -------
+    float
+        Hong-Ou-Mandel visibility V [1]; the amplitude overlap of pure photons would be its root.
+
+    Source: Bylander, Robert-Philip and Abram, Eur. Phys. J. D 22, 295 (2003).
+    """
+    checks.number("dephased_visibility: rate", rate, "1/s", above=0.0)
+    checks.number("dephased_visibility: dephasing", dephasing, "1/s", at_least=0.0)
+    return rate / (rate + 2 * dephasing)

@@ -648,3 +648,25 @@ def test_a_source_above_threshold_has_no_steady_state() -> None:
         steady.moments(source(0.0, C=1.01))
     grown = expm(np.array([[-0.5, -1j], [1j, -0.2]]) * 3)  # and it does grow
     assert np.abs(grown).max() > 1
+
+
+def test_l14d_dephasing_takes_visibility_as_a_double_integral_over_both_photons_says() -> None:
+    """V = int int |g(t, s)|^2 over the product of intensities, g the first-order coherence of a dephased decay."""
+    from scipy.integrate import dblquad
+
+    from cavities.wavepackets import dephased_visibility
+
+    rate, dephasing = 1.0, 0.2
+    # |<a^dag(t) a(s)>|^2 = (Gamma e^{-Gamma (t + s)/2} e^{-gamma* |t - s|})^2
+    value = dblquad(
+        lambda s, t: 2 * (rate * np.exp(-rate * (t + s) / 2 - dephasing * (t - s))) ** 2,
+        0.0,
+        40.0,
+        0.0,
+        lambda t: t,
+        epsabs=1e-10,
+    )[0]
+    assert dephased_visibility(rate, dephasing) == pytest.approx(value, rel=1e-7)
+    assert value == pytest.approx(0.7142857143, rel=1e-7)  # worked number
+    with pytest.raises(ParameterError, match="dephasing"):
+        dephased_visibility(1.0, -0.1)
