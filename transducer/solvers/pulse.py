@@ -128,6 +128,8 @@ class PulseResponse:
     @cached_property
     def normal(self) -> Complex:
         r"""Moments :math:`\langle a_k^\dagger a_l\rangle` [quanta], shape (..., k, k)."""
+        if not any(self.creation):
+            return self._own
         own, conj = self._own, np.array(self.creation)
         # for creation operators y = b^dag: <y_k^dag y_l> = <b_l^dag b_k> + [b_k, b_l^dag]
         turned = np.swapaxes(own - self.overlaps, -1, -2)
@@ -143,8 +145,9 @@ class PulseResponse:
             kernels = np.conj(np.roll(self.kernels, half, axis=-2))
             memory = np.conj(np.roll(self.memory, n, axis=-1))
             return self._correlate(kernels, self.kernels, memory, self.memory)
-        conj = np.array(self.creation)
-        own = self._own
+        own, conj = self._own, np.array(self.creation)
+        if not any(self.creation):
+            return np.zeros_like(own)
         # k annihilation, l creation: <a_k^dag b_l^dag> = <a_k b_l>*
         upper = np.where(~conj[:, None] & conj[None, :], np.conj(own), 0.0)
         return np.asarray(upper + np.swapaxes(upper, -1, -2))
@@ -457,10 +460,14 @@ def _trace(
         inside[..., s, :, :, own] += stages[..., s, :, :, n:]
         lam = ends[..., s, :, :n] @ lam
         lam[..., own] += ends[..., s, :, n:]
-    kernels = -(np.conj(K) @ inside)  # (..., s, stage, p, k)
+    turned = np.moveaxis(inside, -1, -4)  # (..., k, s, stage, n)
+    if linear.K.ndim == 2:  # doors that stand still: one product for all
+        kernels = -(turned.reshape(-1, n) @ np.conj(linear.K).T).reshape(*turned.shape[:-1], p)
+    else:
+        kernels = -(np.conj(K)[..., None, :, :, :, :] @ turned[..., None])[..., 0]
     for k, i in enumerate(index):
-        kernels[..., i, k] += packets[k]
-    kernels = np.moveaxis(kernels, -1, -4).reshape(*batch, wide, count * STAGES, p)
+        kernels[..., k, :, :, i] += packets[k]
+    kernels = kernels.reshape(*batch, wide, count * STAGES, p)
     kernels = kernels.swapaxes(-1, -2)
     memory = np.swapaxes(lam, -1, -2)
     before = _before(device, pump, linear, start, batch)
