@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cavities import checks
 from cavities.constants import HBAR, Real, angular
@@ -219,22 +220,35 @@ def power_for_photons(mode: Mode, photons: Real, detuning: Real = 0.0, overlap: 
 
 
 def depleted_photons(
-    undepleted: Real, g0: Real, microwave_photons: Real, kappa_pump: Real, kappa_o: Real
+    undepleted: Real,
+    g0: Real,
+    microwave_photons: Real,
+    kappa_pump: Real,
+    kappa_o: Real,
+    pump_detuning: Real = 0.0,
+    optical_detuning: Real = 0.0,
 ) -> Real:
     r"""Pump photons left while a strong microwave tone converts them (L7b).
 
-    .. math:: n_p = n_{p0} \left(1 + \frac{4 g_0^2 n_b}{\kappa_p \kappa_o}\right)^{-2}
+    .. math:: n_p = n_{p0}\left|\frac{\chi}{\chi+g_0^2n_b/(\kappa_o/2+i\delta)}\right|^2,\quad
+              \chi=\kappa_p/2-i\Delta
+
+    On resonance :math:`n_{p0}\,(1+4g_0^2n_b/\kappa_p\kappa_o)^{-2}`.
 
     Parameters
     ----------
     undepleted : float or ndarray, shape (...)
         Intracavity pump photons without the tone [1], >= 0.
     g0 : float or ndarray, shape (...)
-        Single-photon coupling [rad/s].
+        Size of the single-photon coupling [rad/s].
     microwave_photons : float or ndarray, shape (...)
         Photons of the tone in the microwave mode [1], >= 0.
     kappa_pump, kappa_o : float or ndarray, shape (...)
         Full energy linewidths of the pump mode and of the converted optical mode [rad/s], > 0.
+    pump_detuning : float or ndarray, shape (...)
+        Laser minus pump mode Δ [rad/s].
+    optical_detuning : float or ndarray, shape (...)
+        Converted mode minus converted light δ [rad/s].
 
     Returns
     -------
@@ -243,13 +257,27 @@ def depleted_photons(
 
     Notes
     -----
-    All tones on resonance, the microwave tone undepleted.
+    The microwave tone is undepleted.
 
     Source: the steady state of the classical three-wave equations, which the tests integrate.
     """
     checks.number("depleted_photons: undepleted", undepleted, "1", at_least=0.0)
-    checks.number("depleted_photons: microwave_photons", microwave_photons, "1", at_least=0.0)
     checks.number("depleted_photons: kappa_pump", kappa_pump, "rad/s", above=0.0)
-    checks.number("depleted_photons: kappa_o", kappa_o, "rad/s", above=0.0)
-    loss = 4 * np.square(g0) * microwave_photons / (kappa_pump * kappa_o)
-    return undepleted / (1 + loss) ** 2
+    chi = np.asarray(kappa_pump) / 2 - 1j * np.asarray(pump_detuning)
+    drained = tone_loss(g0, microwave_photons, kappa_o, optical_detuning)
+    return undepleted * np.square(np.abs(chi / (chi + drained)))
+
+
+def tone_loss(
+    g0: Real, microwave_photons: Real, kappa_o: Real, optical_detuning: Real = 0.0
+) -> NDArray[np.complex128]:
+    r"""Loss that a microwave tone gives the pump's amplitude by converting it.
+
+    .. math:: g_0^2n_b/(\kappa_o/2+i\delta)
+
+    Parameters as `depleted_photons`; in rad/s, its imaginary part a shift.
+    """
+    checks.number("tone_loss: microwave_photons", microwave_photons, "1", at_least=0.0)
+    checks.number("tone_loss: kappa_o", kappa_o, "rad/s", above=0.0)
+    converted = np.asarray(kappa_o) / 2 + 1j * np.asarray(optical_detuning)
+    return np.asarray(np.square(g0) * microwave_photons / converted)

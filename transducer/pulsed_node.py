@@ -13,7 +13,8 @@ from cavities.wavepackets import TemporalMode
 from fibre.photon import Photon, SpectralGrid, Wave
 from transducer.devices.pumped import PumpedDevice
 from transducer.node import Emitter, sent
-from transducer.solvers.pulse import PulseResponse, respond
+from transducer.solvers.pulse import respond
+from transducer.solvers.response import PulseResponse
 
 Complex = NDArray[np.complex128]
 

@@ -13,7 +13,7 @@ from cavities.constants import Real, angular
 from cavities.errors import ParameterError
 from cavities.heating import Dose, Irradiation
 from cavities.modes import Mode
-from cavities.pump import Pump, Sideband
+from cavities.pump import Pump, Sideband, depleted_photons, tone_loss
 from cavities.rules import Rule, Status, settle
 from transducer.devices.pumped import PumpedDevice, need, wrong_side
 from transducer.network import Amplitude, Coupling, Door, Mixing, Network, Resonance
@@ -240,11 +240,25 @@ class ElectroOptic(PumpedDevice):
 
     def pump_photons(self, pump: Pump) -> Real:
         """Intracavity pump photons [1] (L7, L7b), mode overlap and depletion included."""
-        return super().pump_photons(pump) * self._left_by_the_tone(pump)
+        return depleted_photons(
+            super().pump_photons(pump),
+            np.abs(self.g0 + self.direct),
+            self.tone_photons,
+            self.pumped.kappa,
+            self.optical.kappa,
+            pump.detuning,
+            self.optical_detuning(pump),
+        )
 
     def pump_rate(self, pump: Pump) -> complex:
         """Rate at which the pump fills its cavity, the conversion by a tone included [rad/s]."""
-        return super().pump_rate(pump) + complex(np.ravel(self._drained(pump))[0])
+        loss = tone_loss(
+            np.abs(self.g0 + self.direct),
+            self.tone_photons,
+            self.optical.kappa,
+            self.optical_detuning(pump),
+        )
+        return super().pump_rate(pump) + complex(np.ravel(loss)[0])
 
     @property
     def lift(self) -> Real:
@@ -260,20 +274,6 @@ class ElectroOptic(PumpedDevice):
         single = np.abs(self.g0 + self.direct)
         checks.number("ElectroOptic.g0", single, "rad/s", above=0.0)
         return cooperativity * self.optical.kappa * self.microwave.kappa / (4 * single**2)
-
-    def _drained(self, pump: Pump) -> Amplitude:
-        """Loss that a microwave tone gives the pump's amplitude by converting it [rad/s]."""
-        single = np.square(np.abs(self.g0 + self.direct)) * self.tone_photons
-        return single / (self.optical.kappa / 2 + 1j * np.asarray(self.optical_detuning(pump)))
-
-    def _left_by_the_tone(self, pump: Pump) -> Real:
-        r"""Share of the pump photons that a tone leaves, at any detuning; L7b on resonance.
-
-        .. math:: \left|\frac{\chi}{\chi+|g_0|^2n_b/(\kappa_o/2+i\delta)}\right|^2,
-                  \quad\chi=\kappa_p/2-i\Delta
-        """
-        chi = self.pumped.kappa / 2 - 1j * np.asarray(pump.detuning)
-        return np.square(np.abs(chi / (chi + self._drained(pump))))
 
     def _coupling(self, pump: Pump) -> Amplitude:
         single = self.g0 + self.direct if self.direct else self.g0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cavities.errors import ParameterError
 from cavities.wavepackets import TemporalMode
-from transducer.solvers.pulse import PulseResponse
+from transducer.solvers.response import PulseResponse
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
