@@ -62,20 +62,21 @@ def referee_block() -> tuple[str, str, str]:
     import qutip
 
     from transducer import load_scenario
-    from transducer.solvers import master_equation
+    from transducer.hamiltonian import lowering
+    from transducer.solvers.operators import operators
+    from transducer.solvers.regression import Stationary
 
     arm = load_scenario("metro").arms[0]
     hamiltonian = arm.device.hamiltonian(arm.pump)
     levels = {"optical": 5, "microwave": 9}
-    H, c_ops, a = master_equation.operators(hamiltonian, levels)
+    H, c_ops, a = operators(hamiltonian, levels)
     op, w = a["optical"], 1e7
 
     def block() -> float:
-        solved = master_equation._Solved(hamiltonian, levels)
-        start = solved.rho @ op.dag().full()
-        return float(
-            2 * solved.resolvents(np.array([w]), [(start, solved.a["optical"])])[0].real[0]
-        )
+        solved = Stationary(hamiltonian, levels)
+        inside, start = solved.times(None, lowering("optical"))
+        row = inside.functional(lowering("optical"))
+        return float(2 * solved.resolvents(np.array([w]), inside, [(start, row)])[0].real[0])
 
     def whole() -> float:
         return float(qutip.spectrum(H, [w], c_ops, op.dag(), op, solver="solve")[0])
@@ -111,6 +112,7 @@ def steady_sweep() -> tuple[str, str, str]:
 
     from cavities import Pump
     from transducer.solvers import master_equation, scattering, steady
+    from transducer.solvers.operators import operators
 
     device = _small_device(0.02)  # N = 6 holds all but 1e-9 of it
     full = device.pump_for(0.8, Pump(0.0))
@@ -136,7 +138,7 @@ def steady_sweep() -> tuple[str, str, str]:
         occupations = []
         for k in index:
             pump = replace(full, power=float(powers[k]))
-            H, c_ops, a = master_equation.operators(device.hamiltonian(pump), levels)
+            H, c_ops, a = operators(device.hamiltonian(pump), levels)
             rho = qutip.steadystate(H, c_ops)
             occupations.append(qutip.expect(a["optical"].dag() * a["optical"], rho))
         return occupations
@@ -173,7 +175,8 @@ def pulsed_conversion() -> tuple[str, str, str]:
 
     from cavities import Bath, Mode, Pump, Square
     from transducer import ElectroOptic
-    from transducer.solvers import master_equation, pulse
+    from transducer.solvers import pulse
+    from transducer.solvers.operators import operators
 
     kappa = 2 * np.pi * 1e6
     device = ElectroOptic(
@@ -196,12 +199,8 @@ def pulsed_conversion() -> tuple[str, str, str]:
 
     def theirs(method: str) -> float:
         levels = {"optical": 16, "microwave": 20}
-        H, c_ops, a = master_equation.operators(
-            device.hamiltonian(replace(full, envelope=None)), levels
-        )
-        still = master_equation.operators(
-            device.hamiltonian(replace(full, envelope=None, power=0.0)), levels
-        )[0]
+        H, c_ops, a = operators(device.hamiltonian(replace(full, envelope=None)), levels)
+        still = operators(device.hamiltonian(replace(full, envelope=None, power=0.0)), levels)[0]
         # the pump fills its cavity: g(t) = g (1 - exp(-kappa_p t/2))
         rate = device.pumped.kappa / 2
         pulsed = [still, [H - still, lambda t: 1 - np.exp(-rate * t)]]

@@ -321,8 +321,7 @@ def test_the_master_equation_finds_the_efficiency_and_noise_of_the_scattering_ma
         case.source,
         case.target,
         w,
-        rtol=case.fock / 5,
-        atol=case.fock * 1e-5,
+        accuracy=case.fock / 5,
     )
     assert theirs.amplitude == pytest.approx(ours.amplitude, rel=case.fock, abs=0)
     assert theirs.efficiency == pytest.approx(ours.efficiency, rel=case.fock, abs=0)

@@ -5,7 +5,8 @@ import pytest
 
 from cavities import Mode, Pump, Sideband
 from transducer import ElectroOptic
-from transducer.solvers import master_equation, steady
+from transducer.solvers import steady
+from transducer.solvers.operators import operators
 
 
 @pytest.mark.slow
@@ -19,7 +20,7 @@ def test_l22h_jumps_of_a_pair_source_come_at_the_rate_of_its_flux_and_in_pairs()
     flux = steady.fluxes(device.linearise(pump))
     levels = {"optical": 5, "microwave": 6}
     hamiltonian = device.hamiltonian(pump)
-    H, c_ops, _ = master_equation.operators(hamiltonian, levels)
+    H, c_ops, _ = operators(hamiltonian, levels)
     names = [channel.name for channel in hamiltonian.channels if channel.kappa > 0]
     length, runs, settle = 120.0, 120, 20.0
     found = qutip.mcsolve(

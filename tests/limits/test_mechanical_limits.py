@@ -701,7 +701,7 @@ def test_three_mode_piezo_agrees_with_the_master_equation() -> None:
     w = np.array([-0.1, 0.05, 0.3])
     exact = scattering.convert(device.linearise(pump), device.source, device.target, w)
     found = master_equation.convert(
-        device.hamiltonian(pump), device.source, device.target, w, rtol=3e-5, atol=1e-9
+        device.hamiltonian(pump), device.source, device.target, w, accuracy=3e-5
     )
     assert found.efficiency == pytest.approx(exact.efficiency, rel=1e-4)
     assert found.noise_out == pytest.approx(exact.noise_out, rel=1e-4)
@@ -897,7 +897,7 @@ def test_a_single_mode_converter_agrees_with_the_master_equation_and_the_quadrat
     w = np.array([device.centre(pump), 1.1, -0.9])
     exact = scattering.convert(device.linearise(pump), device.source, device.target, w)
     found = master_equation.convert(
-        device.hamiltonian(pump), device.source, device.target, w, rtol=3e-6, atol=1e-10
+        device.hamiltonian(pump), device.source, device.target, w, accuracy=3e-6
     )
     assert found.efficiency == pytest.approx(exact.efficiency, rel=1e-5)
     assert found.noise_out == pytest.approx(exact.noise_out, rel=1e-5)

@@ -1,0 +1,129 @@
+"""How far a long run is, in a terminal or a notebook, and what is kept when it is interrupted."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+QUIET = 2.0
+"""Seconds before anything is shown: short work stays silent."""
+EVERY = 0.2
+"""Seconds between two updates."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run that was stopped by hand; `partial` holds what was done, and how to go on.
+
+    Parameters
+    ----------
+    said : str
+        What was done and how to go on.
+    partial : object
+        What the run that was stopped takes as ``resume``.
+    """
+
+    def __init__(self, said: str, partial: object) -> None:
+        super().__init__(said)
+        self.partial = partial
+
+
+class Display(Protocol):
+    """Something that shows one line of progress."""
+
+    def show(self, line: str) -> None:
+        """Replace what is shown by `line`."""
+
+    def close(self) -> None:
+        """Leave the last line standing."""
+
+
+class _Terminal:
+    def show(self, line: str) -> None:
+        sys.stderr.write(f"\r\x1b[2K{line}")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        sys.stderr.write("\n")
+
+
+class _Notebook:
+    def __init__(self) -> None:
+        from IPython.display import display
+
+        self.handle = display({"text/plain": ""}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+    def show(self, line: str) -> None:
+        self.handle.update({"text/plain": line}, raw=True)
+
+    def close(self) -> None:
+        pass
+
+
+def display_here() -> Display | None:
+    """Terminal or notebook this runs in; None where nobody looks (a pipe, a batch job)."""
+    shell = sys.modules.get("IPython")
+    if shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell":
+        return _Notebook()
+    return _Terminal() if sys.stderr.isatty() else None
+
+
+@dataclass
+class Progress:
+    """Counts finished steps and shows them.
+
+    Parameters
+    ----------
+    label : str
+        What is being done.
+    total : int
+        Steps in all.
+    display : Display, optional
+        Where to show it; None shows nothing.
+    """
+
+    label: str
+    total: int
+    display: Display | None = None
+    done: int = 0
+    _start: float = field(default_factory=time.monotonic)
+    _shown: float = -1.0
+
+    def step(self, count: int = 1) -> None:
+        """Count `count` more finished steps."""
+        self.done += count
+        now = time.monotonic() - self._start
+        if self.display is None or now < QUIET or now - self._shown < EVERY:
+            return
+        self._shown = now
+        self.display.show(self.line(now))
+
+    def line(self, elapsed: float) -> str:
+        """What is shown after `elapsed` seconds: share done, rate and time left."""
+        share = self.done / self.total
+        left = elapsed * (1 - share) / share if share > 0 else float("inf")
+        bar = "#" * int(20 * share)
+        rest = f"{left:.0f} s left" if left < 1e6 else "time left unknown"
+        return f"{self.label} [{bar:<20}] {self.done}/{self.total}, {rest}"
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Progress]:
+    """Show the progress of the block, wherever it runs.
+
+    Examples
+    --------
+    >>> with progress("counting", 3) as bar:
+    ...     for _ in range(3):
+    ...         bar.step()
+    >>> bar.line(6.0)
+    'counting [####################] 3/3, 0 s left'
+    """
+    bar = Progress(label, total, display_here())
+    try:
+        yield bar
+    finally:
+        if bar.display is not None and bar._shown >= 0:
+            bar.display.show(bar.line(time.monotonic() - bar._start))
+            bar.display.close()

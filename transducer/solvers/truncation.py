@@ -1,0 +1,192 @@
+"""A Fock space that looks after itself: it grows until the answers stand still, or says why not."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavities.errors import TruncationError
+from transducer.conversion import Truncation
+from transducer.hamiltonian import Hamiltonian
+from transducer.solvers.start import Start
+
+LARGEST_BLOCK = 300_000
+"""Largest number of unknowns that is tried."""
+LARGEST_DIMENSION = 4096
+"""Largest Hilbert-space dimension that is tried."""
+BYTES_PER_UNKNOWN = 2_000
+"""Memory of an unknown: its row of the generator, and the integrator's stages."""
+SMALL = 1e-3
+"""Quantities below this size count as absolute."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one choice of levels gave.
+
+    Parameters
+    ----------
+    values : tuple of ndarray
+        The asked quantities.
+    populations : mapping of str to ndarray, shape (levels,)
+        Largest population that each level of a mode ever had [1].
+    block : int
+        Unknowns that were solved.
+    """
+
+    values: tuple[NDArray[np.inexact], ...]
+    populations: Mapping[str, NDArray[np.float64]]
+    block: int
+
+
+def first_guess(model: Hamiltonian, start: Start, accuracy: float) -> dict[str, int]:
+    """Levels to begin with: what starts in a mode, and the thermal tail of its baths."""
+    fixed, warm = dict(model.levels), dict(start.thermal)
+    levels = {}
+    for mode in model.modes:
+        if mode in fixed:
+            levels[mode] = fixed[mode]
+            continue
+        rates = [(c.rate(mode), c.occupation) for c in model.channels]
+        total = sum(rate for rate, _ in rates)
+        n = sum(rate * occupation for rate, occupation in rates) / total if total > 0 else 0.0
+        n = max(n, warm.get(mode, 0.0))
+        tail = int(np.ceil(np.log(accuracy) / np.log(n / (1 + n)))) if n > 0 else 0
+        if len(model.growing) > 2:  # couplings cool: start small, the check enlarges
+            tail = min(tail, 3)
+        levels[mode] = max(2, 1 + start.excitations + tail)
+    return levels
+
+
+def distance(one: Trial, two: Trial) -> float:
+    """Largest change of a quantity, relative to its largest value over all points [1]."""
+    worst = 0.0
+    for x, y in zip(one.values, two.values, strict=True):
+        if x.shape != y.shape:  # a kept mode that grew: the smaller one is part of the larger
+            x = np.pad(x, [(0, b - a) for a, b in zip(x.shape, y.shape, strict=True)])
+        if y.size:
+            scale = max(SMALL, float(np.max(np.abs(y))))
+            worst = max(worst, float(np.max(np.abs(x - y))) / scale)
+    return worst
+
+
+def leak(populations: NDArray[np.float64]) -> float:
+    """Population of the two highest levels: one alone may be empty by parity."""
+    return float(np.sum(np.abs(populations[-2:]))) if len(populations) > 2 else 0.0
+
+
+def missing_levels(populations: NDArray[np.float64], move: float) -> int:
+    """Levels still missing, if the error falls from level to level as the populations do."""
+    if len(populations) < 4 or not 0 < populations[-2] < populations[-3]:
+        return 0
+    fall = float(np.log(populations[-3] / populations[-2]))
+    return int(np.ceil(np.log(move) / fall))
+
+
+def settle(
+    question: Callable[[dict[str, int]], Trial],
+    model: Hamiltonian,
+    levels: Mapping[str, int],
+    accuracy: float,
+    size: Callable[[Mapping[str, int]], int],
+    least: int = 1,
+) -> tuple[Trial, Truncation]:
+    """Enlarge every mode until no asked quantity moves by more than `accuracy`.
+
+    Parameters
+    ----------
+    question : callable
+        Takes levels, gives a `Trial`.
+    model : Hamiltonian
+        Whose modes grow.
+    levels : mapping of str to int
+        To begin with.
+    accuracy : float
+        Largest change allowed, relative to the largest value of each quantity [1].
+    size : callable
+        Unknowns that a choice of levels would need.
+    least : int
+        Levels added to each mode at least: 2 where only a parity is conserved.
+
+    Returns
+    -------
+    tuple of Trial and Truncation
+        Of the last, largest space; `Truncation.change` is how far it moved from the one before, in
+        units of `accuracy`.
+
+    Raises
+    ------
+    TruncationError
+        If the space it would need is too large.
+    """
+    _refuse(model, levels, size, None, 0.0, "")
+    began = time.monotonic()
+    now = question(dict(levels))
+    spent = time.monotonic() - began
+    change = np.inf
+    while True:
+        larger = dict(levels)
+        for mode in model.growing:
+            more = 0
+            if np.isfinite(change) and leak(now.populations[mode]) > 1e-3 * accuracy:
+                more = missing_levels(now.populations[mode], change / accuracy)
+            larger[mode] += max(least, more, int(np.ceil(0.15 * levels[mode])))
+        moved = f"; at {_by(levels)} a quantity still moved by {change:.2g} of its size"
+        told = moved if np.isfinite(change) else ""
+        _refuse(model, larger, size, now.block, spent, told)
+        began = time.monotonic()
+        then = question(dict(larger))
+        spent = time.monotonic() - began
+        change = distance(now, then)
+        levels, now = larger, then
+        if change <= accuracy or not model.growing:
+            leakage = max(
+                (float(np.abs(p[-1])) for m, p in now.populations.items() if m in model.growing),
+                default=0.0,
+            )
+            return now, Truncation(dict(levels), change / accuracy, leakage, now.block)
+
+
+def _refuse(
+    model: Hamiltonian,
+    levels: Mapping[str, int],
+    size: Callable[[Mapping[str, int]], int],
+    solved: int | None,
+    spent: float,
+    told: str,
+) -> None:
+    dimension = int(np.prod(list(levels.values())))
+    block = size(levels) if dimension <= LARGEST_DIMENSION else None
+    if block is not None and block <= LARGEST_BLOCK:
+        return
+    if block is None:
+        block = dimension * dimension
+    need = f"{block:.2g} unknowns, about {block * BYTES_PER_UNKNOWN / 2**30:.2g} GiB"
+    if solved:
+        need += f" and {spent * (block / solved) ** 1.3:.2g} s or more"
+    advice = (
+        "this model is Gaussian: the scattering and pulse engines are exact for it"
+        if model.gaussian
+        else "cool its baths, shorten the pulse, or eliminate a mode"
+    )
+    raise TruncationError(
+        f"the master equation needs {_by(levels)}, a Fock space of dimension {dimension} "
+        f"({need}), beyond {LARGEST_BLOCK} unknowns or dimension {LARGEST_DIMENSION}{told}; "
+        f"{advice}"
+    )
+
+
+def _by(levels: Mapping[str, int]) -> str:
+    return " x ".join(str(n) for n in levels.values()) + " levels (" + ", ".join(levels) + ")"
+
+
+def settled_at(question: Callable[[dict[str, int]], Trial], levels: Mapping[str, int]) -> Trial:
+    """Answer at levels that the user has chosen, unchecked."""
+    return question(dict(levels))
+
+
+def kept_modes(modes: Sequence[str], kept: Sequence[str]) -> tuple[int, ...]:
+    """Positions of the kept modes among all, in the order asked."""
+    return tuple(list(modes).index(mode) for mode in kept)
