@@ -1,0 +1,376 @@
+"""What a node is to a detector that tags clicks with their times, as plain arrays.
+
+Between clicks a node evolves under its no-click generator, at a click the emission operator acts,
+and at the end its memory is read. Two nodes never need a joint space for that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavities import checks
+from cavities.constants import Real
+from cavities.errors import ParameterError, ValidityError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Complex = NDArray[np.complex128]
+Array = NDArray[np.float64]
+
+RTOL, ATOL = 1e-11, 1e-13
+"""Tolerances of the integration between clicks."""
+
+
+@dataclass(frozen=True)
+class Superoperator:
+    """A linear map on the elements of a node's density matrix, possibly moving in time.
+
+    Parameters
+    ----------
+    matrices : tuple of csr_array, shape (n, n)
+        Parts of the map; rates in 1/s, emission in 1/s^1/2.
+    factors : ndarray of complex, shape (parts, t)
+        Factor of each part at the instants `ClickSource.grid` [1]; shape (parts, 0) if it stands
+        still.
+    """
+
+    matrices: tuple["csr_array", ...]
+    factors: Complex
+
+    @property
+    def still(self) -> bool:
+        """Whether it does not depend on time."""
+        return bool(self.factors.shape[1] == 0)
+
+
+@dataclass(frozen=True)
+class ClickSource:
+    r"""A node whose photons are counted, as a time-tagged herald needs it.
+
+    .. math:: \dot\rho = (\mathcal L-\eta\mathcal J)\rho\ \text{between clicks},\qquad
+              \mathcal J\rho = b\rho b^\dagger,\qquad
+              d_\pm = (\sqrt{\eta_1}\,b_1 \pm e^{i\varphi}\sqrt{\eta_2}\,b_2)/\sqrt2
+
+    Elements of the density matrix are listed in one vector of length n, those that the question
+    needs alone.
+
+    Parameters
+    ----------
+    generator : Superoperator
+        Unobserved evolution, all losses included.
+    click : Superoperator
+        J of a lossless fibre.
+    left, right : Superoperator
+        :math:`b\rho` and :math:`\rho b^\dagger` of a lossless fibre.
+    inputs : ndarray of complex, shape (n, p * p)
+        State in which the node starts for each element |s><s'| of what was prepared.
+    outputs : ndarray of complex, shape (m * m, n)
+        Row that reads each element <s|.|s'> of the memory.
+    grid : ndarray, shape (t,)
+        Instants of the factors in time [s].
+    breaks : tuple of float
+        Instants where something is not smooth [s].
+    begin, clock : float
+        The node starts, and ends its own dynamics [s]; the link's memory acts from `clock` on.
+    carrier : float
+        Angular frequency of the frame in which b stands still [rad/s].
+    efficiency : float or ndarray, shape (...)
+        Transmission to the detector so far, its efficiency included [1].
+    delay : float
+        Travel time so far [s].
+    phase : float
+        Phase that the light picked up on its way [rad].
+
+    Raises
+    ------
+    ParameterError
+        If an efficiency is outside [0, 1] or the clock runs backwards.
+    """
+
+    generator: Superoperator
+    click: Superoperator
+    left: Superoperator
+    right: Superoperator
+    inputs: Complex
+    outputs: Complex
+    grid: Array
+    breaks: tuple[float, ...]
+    begin: float
+    clock: float
+    carrier: float = 0.0
+    efficiency: Real = 1.0
+    delay: Real = 0.0
+    phase: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.probability("ClickSource.efficiency", self.efficiency)
+        checks.number("ClickSource.delay", self.delay, "s", at_least=0.0)
+        if not self.begin < self.clock:
+            raise ParameterError(
+                f"ClickSource: it begins at {self.begin:g} s and ends at {self.clock:g} s; its "
+                "clock must run forwards"
+            )
+
+    @property
+    def prepared(self) -> int:
+        """Dimension p of what is prepared."""
+        return round(np.sqrt(self.inputs.shape[1]))
+
+    @property
+    def memory(self) -> int:
+        """Dimension m of the memory."""
+        return round(np.sqrt(self.outputs.shape[0]))
+
+    def attenuated(self, transmittance: Real) -> "ClickSource":
+        """Send its light through a cold, frequency-independent loss [1]."""
+        checks.probability("ClickSource.attenuated: transmittance", transmittance)
+        return replace(self, efficiency=self.efficiency * transmittance)
+
+    def delayed(self, delay: Real) -> "ClickSource":
+        """Let its light travel for `delay` [s], >= 0."""
+        return replace(self, delay=self.delay + delay)
+
+    def rotated(self, phase: float) -> "ClickSource":
+        """Turn the phase of its light [rad]."""
+        return replace(self, phase=self.phase + phase)
+
+    def filtered(self, response: Complex, pump_transmittance: Real) -> "ClickSource":
+        """Refuse: a filter acts on what a node emits at all earlier times.
+
+        Raises
+        ------
+        ValidityError
+            Always; it says what to do instead.
+        """
+        raise ValidityError(
+            "a filter cannot act on a node whose clicks are tagged: it remembers what came before; "
+            "put the filter cavity into the node (transducer.nodes.filtered) and count behind it"
+        )
+
+    @cached_property
+    def _splines(self) -> dict[int, object]:
+        return {}
+
+    def at(self, operator: Superoperator, time: float) -> "csr_array":
+        """A superoperator at an instant [s]."""
+        if operator.still:
+            return operator.matrices[0]
+        return sum(
+            f * m for f, m in zip(self._factors(operator, time), operator.matrices, strict=True)
+        )
+
+    def _factors(self, operator: Superoperator, time: float) -> Complex:
+        from scipy.interpolate import make_interp_spline
+
+        key = id(operator)
+        if key not in self._splines:
+            pieces = []
+            marks = [self.grid[0], *(b for b in self.breaks if self.grid[0] < b < self.grid[-1])]
+            for a, b in zip(marks, [*marks[1:], self.grid[-1]], strict=True):
+                inside = (self.grid >= a) & (self.grid <= b)
+                order = min(7, int(np.sum(inside)) - 1)
+                t = self.grid[inside]
+                pieces.append(
+                    (b, make_interp_spline(t, operator.factors[:, inside], order, axis=1))
+                )
+            self._splines[key] = pieces
+        for end, spline in self._splines[key]:  # type: ignore[attr-defined]
+            if time <= end:
+                return np.asarray(spline(time))
+        return np.asarray(operator.factors[:, -1])
+
+    def follow(
+        self, vectors: Complex, times: Sequence[float], watched: float, adjoint: bool = False
+    ) -> list[Complex]:
+        r"""Vectors at each of `times` [s], the first being where they start.
+
+        Parameters
+        ----------
+        vectors : ndarray of complex, shape (n, k)
+            States; with `adjoint` the transposed rows of functionals.
+        times : sequence of float
+            Monotonic; falling for `adjoint`.
+        watched : float
+            Efficiency η with which clicks are excluded [1].
+        adjoint : bool
+            Follow :math:`-\dot w = (\mathcal L-\eta\mathcal J)^T w` backwards instead.
+        """
+        from scipy.integrate import solve_ivp
+
+        shape = vectors.shape
+        still = self.generator.still and self.click.still
+        fixed = self._watched(self.begin, watched, adjoint) if still else None
+        sign = -1.0 if adjoint else 1.0
+
+        def slope(t: float, y: Complex) -> Complex:
+            matrix = fixed if fixed is not None else self._watched(t, watched, adjoint)
+            return np.asarray(sign * (matrix @ y.reshape(shape)).ravel())
+
+        found = [vectors]
+        here, y = float(times[0]), vectors.ravel().astype(np.complex128)
+        low, high = min(times), max(times)
+        marks = [b for b in self.breaks if low < b < high] if fixed is None else []
+        stops = sorted({*marks, *map(float, times[1:])}, reverse=adjoint)
+        asked = {float(t) for t in times[1:]}
+        marked = set(marks)
+        stretch: list[float] = []
+        values: dict[float, Complex] = {}
+        for stop in [*stops, None]:
+            if stop is not None:
+                stretch.append(stop)
+            if stretch and (stop is None or stop in marked):
+                if stretch[-1] != here:
+                    run = solve_ivp(
+                        slope, (here, stretch[-1]), y, "DOP853", stretch, rtol=RTOL, atol=ATOL
+                    )
+                    for t, column in zip(stretch, run.y.T, strict=True):
+                        values[t] = column
+                    here, y = stretch[-1], run.y[:, -1]
+                else:
+                    values[here] = y
+                stretch = []
+        for t in times[1:]:
+            found.append(values.get(float(t), y).reshape(shape))
+        assert asked <= set(values) | {float(times[0])}
+        return found
+
+    def _watched(self, time: float, watched: float, adjoint: bool) -> "csr_array":
+        matrix = self.at(self.generator, time)
+        if watched:
+            matrix = matrix - watched * self.at(self.click, time)
+        return matrix.T.tocsr() if adjoint else matrix.tocsr()
+
+
+@dataclass(frozen=True)
+class Responses:
+    r"""What a node answers to "nothing, then a click at t, then nothing", at one efficiency.
+
+    Each is a map from what was prepared to the memory at the node's clock, element
+    :math:`(s s', p p')`.
+
+    Parameters
+    ----------
+    times : ndarray, shape (t,)
+        Click times in the node's own time [s].
+    silent : ndarray of complex, shape (m * m, p * p)
+        No click in the gate [1].
+    click : ndarray of complex, shape (t, m * m, p * p)
+        A click of this node's photon at t, rate per second of a lossless fibre [1/s].
+    left, right : ndarray of complex, shape (t, m * m, p * p)
+        :math:`b\rho` and :math:`\rho b^\dagger` at t, of a lossless fibre [1/s^1/2].
+    efficiency : float or ndarray, shape (...)
+        η with which the gate was watched [1]; many give all answers leading axes.
+    """
+
+    times: Array
+    silent: Complex
+    click: Complex
+    left: Complex
+    right: Complex
+    efficiency: Real
+
+
+def responses(
+    source: ClickSource, times: Array, gate: tuple[float, float], efficiency: float | None = None
+) -> Responses:
+    """Answer of a node to one click at each of `times`: one run forwards, one backwards.
+
+    Parameters
+    ----------
+    source : ClickSource
+        The node.
+    times : ndarray, shape (t,)
+        Click times in the node's own time [s], increasing, inside the gate.
+    gate : tuple of float
+        Opening and closing of the detectors in the node's own time [s]; outside of it nothing is
+        watched.
+    efficiency : float, optional
+        η [1]; by default that of the source.
+
+    Raises
+    ------
+    ParameterError
+        If a click lies outside the gate, or the gate does not meet the node's own time.
+    """
+    eta = float(np.max(source.efficiency)) if efficiency is None else efficiency
+    times = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    checks.number("responses: times", times, "s")
+    opens, closes = max(gate[0], source.begin), min(gate[1], source.clock)
+    if not opens < closes:
+        raise ParameterError(
+            f"the gate from {gate[0]:g} s to {gate[1]:g} s does not meet the node, which runs from "
+            f"{source.begin:g} s to {source.clock:g} s; move the gate"
+        )
+    if np.any(times < opens) or np.any(times > closes) or np.any(np.diff(times) < 0):
+        raise ParameterError(
+            f"click times [s] must increase and lie in the gate, {opens:g} s to {closes:g} s, got "
+            f"{times.min():g} s to {times.max():g} s"
+        )
+    before = source.follow(source.inputs, [source.begin, opens], 0.0)[-1]
+    forward = source.follow(before, [opens, *times, closes], eta)
+    after = source.follow(source.outputs.T, [source.clock, closes], 0.0, adjoint=True)[-1]
+    backward = source.follow(after, [closes, *times[::-1]], eta, adjoint=True)[:0:-1]
+    silent = after.T @ forward[-1]
+    parts: dict[str, list[Complex]] = {"click": [], "left": [], "right": []}
+    for t, x, w in zip(times, forward[1:-1], backward, strict=True):
+        for name, found in parts.items():
+            found.append(w.T @ (source.at(getattr(source, name), float(t)) @ x))
+    shape = (len(times), *silent.shape)
+    click, left, right = (np.array(parts[name]).reshape(shape) for name in parts)
+    return Responses(times, silent, click, left, right, eta)
+
+
+def twice(
+    source: ClickSource,
+    first: float,
+    later: Array,
+    gate: tuple[float, float],
+    efficiency: float | None = None,
+) -> dict[tuple[str, str], Complex]:
+    """Answer of a node to a click at `first` and another at each of `later`.
+
+    Parameters
+    ----------
+    source : ClickSource
+        The node.
+    first : float
+        Earlier click in the node's own time [s].
+    later : ndarray, shape (t,)
+        Later clicks, increasing [s].
+    gate : tuple of float
+        As in `responses`.
+    efficiency : float, optional
+        η [1]; by default that of the source.
+
+    Returns
+    -------
+    dict
+        For each pair of what acted first and later (``"none"``, ``"click"``, ``"left"`` or
+        ``"right"``) the map to the memory, shape (t, m * m, p * p).
+    """
+    eta = float(np.max(source.efficiency)) if efficiency is None else efficiency
+    opens, closes = max(gate[0], source.begin), min(gate[1], source.clock)
+    before = source.follow(source.inputs, [source.begin, opens], 0.0)[-1]
+    there = source.follow(before, [opens, first], eta)[-1]
+    after = source.follow(source.outputs.T, [source.clock, closes], 0.0, adjoint=True)[-1]
+    backward = source.follow(after, [closes, *later[::-1]], eta, adjoint=True)[:0:-1]
+    names = ("none", "click", "left", "right")
+    started = [
+        there if name == "none" else source.at(getattr(source, name), first) @ there
+        for name in names
+    ]
+    wide = there.shape[1]
+    onwards = source.follow(np.concatenate(started, axis=1), [first, *later], eta)[1:]
+    found: dict[tuple[str, str], list[Complex]] = {(a, b): [] for a in names for b in names}
+    for t, x, w in zip(later, onwards, backward, strict=True):
+        for b in names:
+            y = x if b == "none" else source.at(getattr(source, b), float(t)) @ x
+            z = w.T @ y
+            for k, a in enumerate(names):
+                found[a, b].append(z[:, k * wide : (k + 1) * wide])
+    return {key: np.array(value) for key, value in found.items()}
