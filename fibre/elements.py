@@ -1,16 +1,17 @@
 """What a photon meets on its way.
 
-Each element sees only the photon before it and hands on a new one.
+Each element sees only the light before it and hands on what leaves: a finished photon, or a node
+whose clicks will be tagged with their times.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
 from cavities import checks
 from cavities.constants import LIGHT_SPEED, Real
-from fibre.photon import Photon
+from fibre.photon import Amplitude, Spectrum
 
 
 def transmittance(loss_db: Real) -> Real:
@@ -33,6 +34,32 @@ def decibels(transmission: Real) -> Real:
     3.0103
     """
     return -10.0 * np.log10(transmission)
+
+
+class Filter(Protocol):
+    """What a photon has to know of a filter."""
+
+    def response(self, omega: Spectrum) -> Amplitude:
+        """Amplitude transmission [1] at offsets from the carrier [rad/s]."""
+
+    def pump_transmittance(self, offset: float) -> float:
+        """Power transmission [1] of pump light at an offset from the carrier [rad/s]."""
+
+
+class Light(Protocol):
+    """What can be sent through elements: a `Photon`, or a `ClickSource`."""
+
+    def attenuated(self, transmittance: Real) -> Self:
+        """Behind a cold, frequency-independent loss [1]."""
+
+    def delayed(self, delay: Real) -> Self:
+        """After a travel time [s]."""
+
+    def filtered(self, element: Filter) -> Self:
+        """Behind a filter."""
+
+
+Travelling = TypeVar("Travelling", bound=Light)
 
 
 class Element(Protocol):
@@ -58,8 +85,8 @@ class Element(Protocol):
     def switch_time(self) -> float:
         """Time it needs to be set up before a session [s]."""
 
-    def __call__(self, photon: Photon) -> Photon:
-        """Hand on the photon."""
+    def __call__(self, light: Travelling) -> Travelling:
+        """Hand on the light."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +123,9 @@ class Loss:
         """Travel time through it [s]: zero."""
         return 0.0
 
-    def __call__(self, photon: Photon) -> Photon:
+    def __call__(self, light: Travelling) -> Travelling:
         """Attenuate photon, noise and pump light alike."""
-        return photon.attenuated(transmittance(self.loss_db))
+        return light.attenuated(transmittance(self.loss_db))
 
 
 @dataclass(frozen=True)
@@ -151,9 +178,10 @@ class FibreSpan:
         """A fibre does not switch [s]."""
         return 0.0
 
-    def __call__(self, photon: Photon) -> Photon:
-        """Attenuate photon, noise and pump light alike."""
-        return photon.attenuated(transmittance(self.attenuation * self.length))
+    def __call__(self, light: Travelling) -> Travelling:
+        """Attenuate photon, noise and pump light alike, and let them travel."""
+        lost = transmittance(self.attenuation * self.length)
+        return light.attenuated(lost).delayed(self.delay)
 
 
 @dataclass(frozen=True)
@@ -217,9 +245,17 @@ class FabryPerot:
         lorentzian = 10 * np.log10(1 + (2 * offset / self.bandwidth) ** 2)
         return self.stages * float(min(self.extinction_db, lorentzian))
 
-    def __call__(self, photon: Photon) -> Photon:
-        """Filter the photon and its noise by the line, the pump by the rejection."""
+    def response(self, omega: Spectrum) -> Amplitude:
+        """Amplitude transmission [1] at offsets from the carrier [rad/s], insertion included."""
         inserted = transmittance(self.stages * self.insertion_db)
-        line = (1 - 2j * photon.wave.grid.omega / self.bandwidth) ** (-self.stages)
-        pump = inserted * transmittance(self.rejection_db(photon.pump_offset))
-        return photon.filtered(np.sqrt(inserted) * line, pump)
+        line = (1 - 2j * omega / self.bandwidth) ** (-self.stages)
+        return np.asarray(np.sqrt(inserted) * line, dtype=np.complex128)
+
+    def pump_transmittance(self, offset: float) -> float:
+        """Power transmission of pump light at an offset [1], insertion included."""
+        inserted = transmittance(self.stages * self.insertion_db)
+        return float(inserted * transmittance(self.rejection_db(offset)))
+
+    def __call__(self, light: Travelling) -> Travelling:
+        """Filter the photon and its noise by the line, the pump by the rejection."""
+        return light.filtered(self)

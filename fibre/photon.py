@@ -6,6 +6,7 @@ A photon whose presence is entangled with a qubit, and the noise that travels in
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from cavities import checks
 from cavities.constants import Real, ordinary
 from cavities.errors import ParameterError, ValidityError
+
+if TYPE_CHECKING:
+    from fibre.elements import Filter
 
 Spectrum = NDArray[np.float64]
 Amplitude = NDArray[np.complex128]
@@ -296,8 +300,14 @@ class Photon:
             pump_flux=self.pump_flux * transmittance,
         )
 
-    def filtered(self, response: Amplitude, pump_transmittance: Real) -> "Photon":
-        """Send it through a filter of amplitude `response` [1]; the pump sees its own factor."""
+    def delayed(self, delay: Real) -> "Photon":
+        """Let it travel: its shape is kept from its own arrival, the link counts the time."""
+        return self
+
+    def filtered(self, element: "Filter") -> "Photon":
+        """Send it through a filter; the pump sees its own factor."""
+        response = element.response(self.wave.grid.omega)
+        pump_transmittance = element.pump_transmittance(self.pump_offset)
         amplitude = self.wave.amplitude * response
         wave = Wave(self.wave.grid, amplitude, self.wave.noise * np.abs(response) ** 2)
         return replace(self, wave=wave, pump_flux=self.pump_flux * pump_transmittance)

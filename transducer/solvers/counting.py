@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product as pairs_of
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from transducer.solvers.regression import require_cold
 from transducer.solvers.start import Start
 from transducer.solvers.symmetry import Symmetry, change, conserved
 from transducer.solvers.truncation import Trial, first_guess, settle
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
@@ -304,18 +308,18 @@ def _needed(
     maps: Sequence[Sequence[Piece]], inputs: Complex, outputs: Complex
 ) -> NDArray[np.int64]:
     """Elements that the inputs can reach and that the outputs can see."""
-    patterns = [abs(p.matrix) for pieces in maps for p in pieces]
-    ahead = np.any(inputs != 0, axis=1)
-    behind = np.any(outputs != 0, axis=0)
-    for transposed, reached in ((False, ahead), (True, behind)):
-        while True:
-            before = int(reached.sum())
-            for pattern in patterns:
-                matrix = pattern.T if transposed else pattern
-                reached |= (matrix @ reached.astype(np.float64)) > 0
-            if int(reached.sum()) == before:
-                break
+    pattern = sum(abs(p.matrix) for pieces in maps for p in pieces)
+    ahead = _closed(pattern, np.any(inputs != 0, axis=1))
+    behind = _closed(pattern.T.tocsr(), np.any(outputs != 0, axis=0))
     return np.flatnonzero(ahead & behind)
+
+
+def _closed(pattern: "csr_array", reached: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    while True:
+        found = np.asarray(reached | ((pattern @ reached.astype(np.float64)) > 0))
+        if np.array_equal(found, reached):
+            return found
+        reached = found
 
 
 @dataclass(frozen=True)
