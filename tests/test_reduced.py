@@ -960,7 +960,7 @@ TICKLED = replace(
     ),
     jumps=(Jump("dephasing", (Term(0.3, (Transition("spin", 1, 1),)),)),),
 )
-DARK = Hamiltonian(("a", "b"), (), (Channel("shared", (("a", 1.3), ("b", 0.7j)), 0.2),))
+DARK = Hamiltonian(("a", "b"), (), (Channel("shared", (("a", 1.3), ("b", 0.7j)), 0.0),))
 PAIRS = Hamiltonian(
     ("a",), (), (), jumps=(Jump("two at once", (Term(0.7, (down("a"), down("a"))),)),)
 )

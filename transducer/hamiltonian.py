@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cavities import checks
 from cavities.errors import ParameterError
+from cavities.timeline import Timeline
 from transducer.network import Amplitude, Mixing, Network
 
 
@@ -315,41 +317,86 @@ class Hamiltonian:
         raise ParameterError(f"there is no port '{name}'; the device has {known}")
 
 
-def on_the_board(network: Network) -> Hamiltonian:
+def on_the_board(
+    network: Network, line: Timeline | None = None, breaks: tuple[float, ...] = ()
+) -> Hamiltonian:
     """Write a network as ladder operators and baths.
+
+    Parameters
+    ----------
+    network : Network
+        Of one device; with a timeline, every quantity may be an array over its nodes.
+    line : Timeline, optional
+        The nodes, when the network is one in time.
+    breaks : tuple of float
+        Instants where a pulse is not smooth [s].
 
     Raises
     ------
     ParameterError
-        If a quantity is an array: the master equation takes one device at a time.
+        If a quantity is an array without a timeline: the master equation takes one device at a
+        time.
     """
-    terms = [
-        Term(_one(f"detuning of {m.name}", m.delta), (Ladder(m.name, True), Ladder(m.name)))
-        for m in network.modes
-    ]
+    read = _Reader(line, breaks)
+    terms = []
+    for m in network.modes:
+        delta, moving = read.quantity(f"detuning of {m.name}", m.delta)
+        terms.append(Term(delta, (Ladder(m.name, True), Ladder(m.name)), moving))
     for c in network.couplings:
-        g = _one(f"coupling {c.first}-{c.second}", c.g)
+        g, moving = read.quantity(f"coupling {c.first}-{c.second}", c.g)
         if c.first == c.second:
             g = g / 2
         squeezes = c.mixing is Mixing.SQUEEZING
-        terms.append(Term(g, (Ladder(c.first, True), Ladder(c.second, squeezes))))
-        terms.append(Term(np.conj(g), (Ladder(c.second, not squeezes), Ladder(c.first))))
-    channels = tuple(
-        Channel(
-            d.name,
-            tuple((m, _one(f"rate of {d.name}", u)) for m, u in d.amplitudes),
-            _one(f"occupation of {d.name}", d.occupation).real,
+        term = Term(g, (Ladder(c.first, True), Ladder(c.second, squeezes)), moving)
+        terms += [term, term.adjoint()]
+    channels = []
+    for d in network.doors:
+        amplitudes, modulations = [], []
+        for mode, u in d.amplitudes:
+            value, moving = read.quantity(f"rate of {d.name}", u)
+            amplitudes.append((mode, value))
+            if moving is not None:
+                modulations.append((mode, moving))
+        occupation, warming = read.quantity(f"occupation of {d.name}", d.occupation)
+        channels.append(
+            Channel(d.name, tuple(amplitudes), occupation.real, tuple(modulations), warming)
         )
-        for d in network.doors
-    )
-    return Hamiltonian(tuple(network.names), tuple(terms), channels, network.approximations)
+    return Hamiltonian(tuple(network.names), tuple(terms), tuple(channels), network.approximations)
 
 
-def _one(label: str, value: Amplitude) -> complex:
-    array = np.asarray(value, dtype=np.complex128)
-    if array.size != 1:
-        raise ParameterError(
-            f"{label}: the master equation takes one device at a time, got {array.size} values; "
-            "loop over them"
-        )
-    return complex(array.reshape(()))
+class _Reader:
+    """Splits a quantity into its peak and a factor in time; equal factors are made once."""
+
+    def __init__(self, line: Timeline | None, breaks: tuple[float, ...]) -> None:
+        self.line, self.breaks = line, breaks
+        self._known: dict[bytes, Modulation] = {}
+
+    def quantity(self, label: str, value: Amplitude) -> tuple[complex, Modulation | None]:
+        array = np.asarray(value, dtype=np.complex128)
+        if array.size == 1:
+            return complex(array.reshape(())), None
+        if self.line is None or array.shape != self.line.times.shape:
+            raise ParameterError(
+                f"{label}: the master equation takes one device at a time, got {array.size} "
+                "values; loop over them"
+            )
+        peak = complex(array[int(np.argmax(np.abs(array)))])
+        if peak == 0 or np.all(array == array[0]):
+            return complex(array[0]), None
+        relative = array / peak
+        key = relative.tobytes()
+        if key not in self._known:
+            self._known[key] = _interpolated(self.line, relative, self.breaks)
+        return peak, self._known[key]
+
+
+def _interpolated(
+    line: Timeline, values: NDArray[np.complex128], breaks: tuple[float, ...]
+) -> Modulation:
+    at = line.interpolate(values)
+
+    def factor(t: float) -> complex:
+        return complex(at(np.array([t]))[0])
+
+    real = bool(np.max(np.abs(values.imag)) == 0)
+    return Modulation(factor, breaks, real)

@@ -9,10 +9,14 @@ from cavities.constants import Real
 from cavities.errors import ParameterError, ValidityError
 from cavities.pump import Pump
 from cavities.rules import Rule, settle
+from cavities.timeline import Timeline, ring_up
 from transducer.hamiltonian import Hamiltonian, on_the_board
 from transducer.linear import LinearDevice, langevin
 from transducer.network import Amplitude, Network
 from transducer.tabulated import Tabulated
+
+LONGEST = 2e5
+"""Most steps of a pulse that are kept for the master equation."""
 
 
 class Device(ABC):
@@ -166,18 +170,68 @@ class Device(ABC):
         device = langevin(network)
         return device.judged(self.rules(pump), lambda: self.remedy(pump), network.decays())
 
-    def hamiltonian(self, pump: Pump | None) -> Hamiltonian:
+    def hamiltonian(
+        self, pump: Pump | None, window: tuple[float, float] | None = None
+    ) -> Hamiltonian:
         """Hamiltonian and baths under this pump; they share no algebra with `linearise`.
 
         Rates, occupations and couplings are computed once for both; the dynamics are not.
+
+        Parameters
+        ----------
+        pump : Pump, optional
+            The pump. The Hamiltonian is in the frame displaced by its field.
+        window : tuple of float, optional
+            Beginning and end [s] of a pulse of the pump's `envelope` to be followed, ring-up, hot
+            baths and all; without it the pump stands at its full power.
 
         Raises
         ------
         ValidityError
             If the model does not hold, or the device is known only from outside.
+        ParameterError
+            If a window is given for a pump without envelope.
         """
         settle(self.rules(pump))
-        return on_the_board(self.network(pump))
+        if window is None:
+            return on_the_board(self.network(pump))
+        if pump is None or pump.envelope is None:
+            raise ParameterError(
+                "hamiltonian: a window belongs to a pump with an envelope; give the pump a pulse"
+            )
+        begin, end = window
+        if not begin < end:
+            raise ParameterError(f"hamiltonian: the window [s] must increase, got {window}")
+        breaks = tuple(b for b in pump.envelope.breaks if begin < b < end)
+        first = min(begin, 0.0)
+        step = 0.04 / abs(self.pump_rate(pump))
+        reach = max(end, pump.envelope.length) - first
+        if reach / step > LONGEST:
+            raise ValidityError(
+                f"the pulse takes {reach / step:.2g} steps of the pump's filling time, more than "
+                f"{LONGEST:.0e}; shorten the window, or take the pump as steady"
+            )
+        line = Timeline.between([first, *breaks, *pump.envelope.breaks, end], step)
+        return on_the_board(self.in_pulse(pump, line), line, breaks)
+
+    def in_pulse(self, pump: Pump, line: Timeline) -> Network:
+        """Network along a timeline: the pump's envelope as its cavity follows it.
+
+        Parameters
+        ----------
+        pump : Pump
+            Without envelope it is on all the time.
+        line : Timeline
+            Beginning before the pulse.
+        """
+        if pump.envelope is None:
+            drive: Amplitude = np.ones(len(line.times), dtype=np.complex128)
+            lit = np.ones(len(line.times))
+        else:
+            relative = pump.envelope.amplitude(line.times)
+            drive = ring_up(self.pump_rate(pump), relative, line)
+            lit = relative**2
+        return self.in_time(pump, line.times, drive, lit)
 
     @abstractmethod
     def cooperativity(self, pump: Pump | None) -> Real | None:
@@ -211,7 +265,9 @@ class UnpumpedDevice(Device):
         """
         raise ValidityError(f"{self.outside} states no pump; leave the pump out")
 
-    def hamiltonian(self, pump: Pump | None = None) -> Hamiltonian:
+    def hamiltonian(
+        self, pump: Pump | None = None, window: tuple[float, float] | None = None
+    ) -> Hamiltonian:
         """It has none.
 
         Raises

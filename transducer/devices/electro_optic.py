@@ -3,19 +3,20 @@
 Pump light, one microwave mode and one optical mode mix in a Pockels medium.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cavities import checks
 from cavities.baths import VACUUM, Bath
 from cavities.constants import Real, angular
-from cavities.errors import ParameterError
+from cavities.errors import ParameterError, ValidityError
 from cavities.heating import Dose, Irradiation
 from cavities.modes import Mode
 from cavities.pump import Pump, Sideband, depleted_photons, tone_loss
 from cavities.rules import Rule, Status, settle
 from transducer.devices.pumped import PumpedDevice, need, wrong_side
+from transducer.hamiltonian import Channel, Hamiltonian, Ladder, Term
 from transducer.network import Amplitude, Coupling, Door, Mixing, Network, Resonance
 
 RESOLVED = 0.1
@@ -358,6 +359,57 @@ class ElectroOptic(PumpedDevice):
         doors = self.light_doors(n_p, dose) + self.microwave_doors(self.microwave, n_p, dose)
         doors += self._stokes_doors(n_p, dose)
         return Network(tuple(modes), tuple(doors), tuple(couplings), tuple(neglected))
+
+    def with_quantum_pump(self, pump: Pump) -> Hamiltonian:
+        r"""Hamiltonian in which the pump is a quantum mode, in the frame displaced by its field.
+
+        .. math:: H/\hbar = \dots + g_0\,a^\dagger b\,(\alpha+p) + \mathrm{h.c.}
+                  - \Delta_p\,p^\dagger p
+
+        with :math:`b\to b^\dagger` for a blue pump, α the undepleted field and p what the pump
+        mode holds beside it: exact for three-wave mixing, depletion and pump noise included.
+
+        Parameters
+        ----------
+        pump : Pump
+            Steady; `tone_photons` must be zero, since the tone's depletion is followed instead.
+
+        Returns
+        -------
+        Hamiltonian
+            With a mode ``pump`` and its ports ``pump.ext`` and ``pump.int``, starting empty.
+
+        Raises
+        ------
+        ValidityError
+            With a tone or a Stokes mode, which it does not hold.
+        """
+        if np.any(self.tone_photons) or self.stokes is not None:
+            raise ValidityError(
+                "with_quantum_pump: leave tone_photons and the Stokes mode out; a tone is a "
+                "Fock or superposed start of the microwave mode here"
+            )
+        classical = self.hamiltonian(pump)
+        single = complex(np.ravel(self.g0 + self.direct)[0])
+        up = (Ladder("optical", True), Ladder("microwave", self._is_blue(pump)), Ladder("pump"))
+        mixing = Term(single, up)
+        detuning = -float(np.ravel(self.pump_detuning(pump))[0])
+        terms = [mixing, mixing.adjoint()]
+        if detuning:
+            terms.append(Term(detuning, (Ladder("pump", True), Ladder("pump"))))
+        kappas = (("ext", self.pumped.kappa_ext), ("int", self.pumped.kappa_int))
+        light = float(np.ravel(self.optical_bath.at(self.pump_photons(pump), pump.dose))[0])
+        ports = tuple(
+            Channel(f"pump.{name}", (("pump", float(np.sqrt(np.ravel(rate)[0]))),), light)
+            for name, rate in kappas
+        )
+        return replace(
+            classical,
+            modes=(*classical.modes, "pump"),
+            terms=(*classical.terms, *terms),
+            channels=(*classical.channels, *ports),
+            approximations=("rotating wave: one sideband",),
+        )
 
     def _is_blue(self, pump: Pump) -> bool:
         blue = pump.sideband is Sideband.BLUE

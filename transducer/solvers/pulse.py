@@ -15,7 +15,7 @@ from cavities.envelope import Sampled
 from cavities.errors import ParameterError, ValidityError
 from cavities.pump import Pump
 from cavities.rules import Codes, Status, settle
-from cavities.timeline import BACKWARD, STAGES, WEIGHTS, Timeline, ring_up
+from cavities.timeline import BACKWARD, STAGES, WEIGHTS, Timeline
 from cavities.wavepackets import TemporalMode
 from transducer.devices.base import Device
 from transducer.linear import LinearDevice, langevin
@@ -193,14 +193,7 @@ def _breaks(
 
 def _in_time(device: Device, pump: Pump, line: Timeline) -> LinearDevice:
     """The device at every node: A (..., t, n, n), K and occupations as far as they move."""
-    if pump.envelope is None:
-        drive: Complex = np.ones(len(line.times), dtype=np.complex128)
-        lit = np.ones(len(line.times))
-    else:
-        relative = pump.envelope.amplitude(line.times)
-        drive = ring_up(device.pump_rate(pump), relative, line)
-        lit = relative**2
-    return langevin(device.in_time(pump, line.times, drive, lit))
+    return langevin(device.in_pulse(pump, line))
 
 
 def _trace(
