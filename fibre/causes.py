@@ -22,7 +22,7 @@ class Cause:
     name : str
         What tables and the verdict call it.
     link : callable
-        The link without it; photons are not touched.
+        The link without it.
     seen : callable
         What the detectors see without it, from what they see and the link.
     pair : callable
@@ -37,6 +37,16 @@ class Cause:
 
 def _no_noise(seen_: Detection, link: Link) -> Detection:
     return replace(seen_, noise_a=0.0, noise_b=0.0)
+
+
+def _quiet(link: Link) -> Link:
+    one, two = (
+        arm
+        if arm.photon.held is None
+        else replace(arm, photon=replace(arm.photon, held=arm.photon.held.silenced))
+        for arm in link.arms
+    )
+    return replace(link, arms=(one, two))
 
 
 def _no_decay(link: Link) -> Link:
@@ -71,7 +81,7 @@ def _one_bright(pair: Heralded) -> Heralded:
 
 
 CAUSES = (
-    Cause("transducer noise", seen=_no_noise),
+    Cause("transducer noise", link=_quiet, seen=_no_noise),
     Cause("memory decay while the herald travels", link=_no_decay),
     Cause("detector dark counts", seen=_no_dark_counts),
     Cause("pump light in the gate", seen=_no_pump),

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
 
+SAMPLES = 48
+"""Chebyshev nodes at which factors in time are kept between two breaks."""
+_ANGLES = np.pi * (np.arange(SAMPLES) + 0.5) / SAMPLES
+_NODES = -np.cos(_ANGLES)
+_SIGNS = (-1.0) ** np.arange(SAMPLES) * np.sin(_ANGLES)
 RTOL, ATOL = 1e-11, 1e-13
 """Tolerances of the integration between clicks."""
 
@@ -36,9 +41,8 @@ class Superoperator:
     ----------
     matrices : tuple of csr_array, shape (n, n)
         Parts of the map; rates in 1/s, emission in 1/s^1/2.
-    factors : ndarray of complex, shape (parts, t)
-        Factor of each part at the instants `ClickSource.grid` [1]; shape (parts, 0) if it stands
-        still.
+    factors : ndarray of complex, shape (parts, stretches, samples)
+        Factor of each part at the Chebyshev nodes of `stretches` [1]; (1, 0, 0) if it stands still.
     """
 
     matrices: tuple["csr_array", ...]
@@ -73,14 +77,14 @@ class ClickSource:
         State in which the node starts for each element |s><s'| of what was prepared.
     outputs : ndarray of complex, shape (m * m, n)
         Row that reads each element <s|.|s'> of the memory.
-    grid : ndarray, shape (t,)
-        Instants of the factors in time [s].
     breaks : tuple of float
-        Instants where something is not smooth [s].
+        Instants between which factors in time are polynomials [s].
     begin, clock : float
         The node starts, and ends its own dynamics [s]; the link's memory acts from `clock` on.
     carrier : float
         Angular frequency of the frame in which b stands still [rad/s].
+    most : int
+        Clicks in one gate for which it holds enough elements, 1 or 2.
     efficiency : float or ndarray, shape (...)
         Transmission to the detector so far, its efficiency included [1].
     delay : float
@@ -100,11 +104,11 @@ class ClickSource:
     right: Superoperator
     inputs: Complex
     outputs: Complex
-    grid: Array
     breaks: tuple[float, ...]
     begin: float
     clock: float
     carrier: float = 0.0
+    most: int = 1
     efficiency: Real = 1.0
     delay: Real = 0.0
     phase: float = 0.0
@@ -155,36 +159,19 @@ class ClickSource:
         )
 
     @cached_property
-    def _splines(self) -> dict[int, object]:
-        return {}
+    def _edges(self) -> Array:
+        return np.array([self.begin, *self.breaks, self.clock])
 
-    def at(self, operator: Superoperator, time: float) -> "csr_array":
-        """A superoperator at an instant [s]."""
+    def at(self, operator: Superoperator, time: float, ahead: bool = True) -> "csr_array":
+        """A superoperator at an instant [s]; at a break on the side `ahead` of it, or behind."""
         if operator.still:
             return operator.matrices[0]
-        return sum(
-            f * m for f, m in zip(self._factors(operator, time), operator.matrices, strict=True)
-        )
-
-    def _factors(self, operator: Superoperator, time: float) -> Complex:
-        from scipy.interpolate import make_interp_spline
-
-        key = id(operator)
-        if key not in self._splines:
-            pieces = []
-            marks = [self.grid[0], *(b for b in self.breaks if self.grid[0] < b < self.grid[-1])]
-            for a, b in zip(marks, [*marks[1:], self.grid[-1]], strict=True):
-                inside = (self.grid >= a) & (self.grid <= b)
-                order = min(7, int(np.sum(inside)) - 1)
-                t = self.grid[inside]
-                pieces.append(
-                    (b, make_interp_spline(t, operator.factors[:, inside], order, axis=1))
-                )
-            self._splines[key] = pieces
-        for end, spline in self._splines[key]:  # type: ignore[attr-defined]
-            if time <= end:
-                return np.asarray(spline(time))
-        return np.asarray(operator.factors[:, -1])
+        k = int(np.searchsorted(self._edges, time, "right" if ahead else "left")) - 1
+        k = min(max(k, 0), len(self._edges) - 2)
+        a, b = self._edges[k], self._edges[k + 1]
+        row = _barycentric(2 * (time - a) / (b - a) - 1)
+        factors = operator.factors[:, k, :] @ row
+        return sum(f * m for f, m in zip(factors, operator.matrices, strict=True))
 
     def follow(
         self, vectors: Complex, times: Sequence[float], watched: float, adjoint: bool = False
@@ -209,42 +196,58 @@ class ClickSource:
 
         shape = vectors.shape
         sign = -1.0 if adjoint else 1.0
-
-        def slope(t: float, y: Complex) -> Complex:
-            matrix = self._watched(t, watched, adjoint)
-            return np.asarray(sign * (matrix @ y.reshape(shape)).ravel())
-
-        found = [vectors]
+        marks = [b for b in self.breaks if min(times) < b < max(times)]
+        longest = (self.clock - self.begin) / 100
+        found = {float(times[0]): vectors}
         here, y = float(times[0]), vectors.ravel().astype(np.complex128)
-        low, high = min(times), max(times)
-        marks = [b for b in self.breaks if low < b < high]
-        stops = sorted({*marks, *map(float, times[1:])}, reverse=adjoint)
-        marked = set(marks)
-        stretch: list[float] = []
-        values: dict[float, Complex] = {}
-        for stop in [*stops, None]:
-            if stop is not None:
-                stretch.append(stop)
-            if stretch and (stop is None or stop in marked):
-                if stretch[-1] != here:
-                    run = solve_ivp(
-                        slope, (here, stretch[-1]), y, "DOP853", stretch, rtol=RTOL, atol=ATOL
-                    )
-                    for t, column in zip(stretch, run.y.T, strict=True):
-                        values[t] = column
-                    here, y = stretch[-1], run.y[:, -1]
-                else:
-                    values[here] = y
-                stretch = []
-        for t in times[1:]:
-            found.append(values.get(float(t), y).reshape(shape))
-        return found
+        wanted = [float(t) for t in times[1:] if t != times[0]]
+        for stop in sorted({*marks, *wanted[-1:]}, reverse=adjoint):
+            # inside a stretch the factors are those of the stretch, up to its very ends
+            middle = (here + stop) / 2
 
-    def _watched(self, time: float, watched: float, adjoint: bool) -> "csr_array":
-        matrix = self.at(self.generator, time)
+            def slope(t: float, y: Complex, inner: float = middle) -> Complex:
+                matrix = self._watched(t, watched, adjoint, ahead=t <= inner)
+                return np.asarray(sign * (matrix @ y.reshape(shape)).ravel())
+
+            asked = [t for t in wanted if min(here, stop) <= t <= max(here, stop)]
+            asked = sorted({*asked, stop} - {here}, reverse=adjoint)
+            run = solve_ivp(
+                slope,
+                (here, stop),
+                y,
+                "DOP853",
+                asked,
+                rtol=RTOL,
+                atol=ATOL,
+                max_step=longest,
+            )
+            found |= {t: column.reshape(shape) for t, column in zip(asked, run.y.T, strict=True)}
+            here, y = stop, run.y[:, -1]
+        return [found[float(t)] for t in times]
+
+    def _watched(
+        self, time: float, watched: float, adjoint: bool, ahead: bool = True
+    ) -> "csr_array":
+        matrix = self.at(self.generator, time, ahead)
         if watched:
-            matrix = matrix - watched * self.at(self.click, time)
+            matrix = matrix - watched * self.at(self.click, time, ahead)
         return matrix.T.tocsr() if adjoint else matrix.tocsr()
+
+
+def stretches(begin: float, clock: float, breaks: Sequence[float]) -> Array:
+    """Chebyshev nodes between all breaks [s], shape (stretches, SAMPLES); no edge is among them."""
+    edges = np.array([begin, *breaks, clock])
+    return np.asarray(edges[:-1, None] + np.diff(edges)[:, None] * (_NODES + 1) / 2)
+
+
+def _barycentric(x: float) -> Array:
+    """Weights of the values at the Chebyshev nodes for the polynomial through them at x."""
+    gap = x - _NODES
+    hit = np.flatnonzero(gap == 0)
+    if len(hit):
+        return np.asarray(np.arange(SAMPLES) == hit[0], dtype=np.float64)
+    row = _SIGNS / gap
+    return np.asarray(row / row.sum())
 
 
 def _exponentials(matrix: "csr_array", vectors: Complex, steps: Array) -> list[Complex]:
@@ -312,6 +315,22 @@ class Responses:
     efficiency: Real
 
 
+def one_efficiency(source: ClickSource) -> float:
+    """Link efficiency of a source that has only one.
+
+    Raises
+    ------
+    ParameterError
+        If it has many.
+    """
+    if np.size(source.efficiency) != 1:
+        raise ParameterError(
+            f"the click source carries {np.size(source.efficiency)} efficiencies; sweep them with "
+            "over_efficiency and sweep_efficiency, or take one at a time"
+        )
+    return float(np.ravel(source.efficiency)[0])
+
+
 def responses(
     source: ClickSource, times: Array, gate: tuple[float, float], efficiency: float | None = None
 ) -> Responses:
@@ -334,9 +353,10 @@ def responses(
     ParameterError
         If a click lies outside the gate, or the gate does not meet the node's own time.
     """
-    eta = float(np.max(source.efficiency)) if efficiency is None else efficiency
+    eta = one_efficiency(source) if efficiency is None else efficiency
     times = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    checks.number("responses: times", times, "s")
+    if times.size:
+        checks.number("responses: times", times, "s")
     opens, closes = max(gate[0], source.begin), min(gate[1], source.clock)
     if not opens < closes:
         raise ParameterError(
@@ -390,7 +410,11 @@ def twice(
         For each pair of what acted first and later (``"none"``, ``"click"``, ``"left"`` or
         ``"right"``) the map to the memory, shape (t, m * m, p * p).
     """
-    eta = float(np.max(source.efficiency)) if efficiency is None else efficiency
+    eta = one_efficiency(source) if efficiency is None else efficiency
+    if source.most < 2:
+        raise ParameterError(
+            "this click source was made for one click in a gate; make it with emit_clicks(most=2)"
+        )
     opens, closes = max(gate[0], source.begin), min(gate[1], source.clock)
     before = source.follow(source.inputs, [source.begin, opens], 0.0)[-1]
     there = source.follow(before, [opens, first], eta)[-1]

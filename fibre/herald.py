@@ -184,8 +184,8 @@ class Heralded:
         return np.asarray(np.einsum("i,...ij,j->...", PSI_PLUS, self.normalised, PSI_PLUS).real)
 
 
-def _pair(bright_a: Real, bright_b: Real) -> NDArray[np.float64]:
-    """Coherent product of two qubits with these bright populations, shape (..., 4, 4)."""
+def prepared_pair(bright_a: Real, bright_b: Real) -> NDArray[np.float64]:
+    """Coherent product of two qubits with these bright populations [1], shape (..., 4, 4)."""
     a, b = np.broadcast_arrays(np.asarray(bright_a, float), np.asarray(bright_b, float))
     one = np.stack([np.sqrt(1 - a), np.sqrt(a)], axis=-1)
     two = np.stack([np.sqrt(1 - b), np.sqrt(b)], axis=-1)
@@ -236,7 +236,7 @@ def single_click(
     checks.probability("single_click: bright_a", bright_a)
     checks.probability("single_click: bright_b", bright_b)
     checks.number("single_click: phase_rms", phase_rms, "rad", at_least=0.0)
-    state = 2 * click_operator(seen) * _pair(bright_a, bright_b)
+    state = 2 * click_operator(seen) * prepared_pair(bright_a, bright_b)
     return Heralded(_dephased(state.astype(np.complex128), phase_rms))
 
 
@@ -276,7 +276,7 @@ def two_click(
     checks.number("two_click: phase_change_rms", phase_change_rms, "rad", at_least=0.0)
     checks.number("two_click: gap", gap, "s", at_least=0.0)
     click = click_operator(seen)
-    state = (click * _pair(0.5, 0.5)).astype(np.complex128)
+    state = (click * prepared_pair(0.5, 0.5)).astype(np.complex128)
     if memories is not None:
         one, two = memories
         state = decay(state, qubit_channel(one, gap), qubit_channel(two, gap))

@@ -15,11 +15,13 @@ from fibre.detectors import Station
 from fibre.distil import hashing_bound, negativity
 from fibre.elements import Element, FibreSpan, decibels
 from fibre.figures import LinkFigures
+from fibre.held import Held, herald_held
 from fibre.herald import (
     Detection,
     Heralded,
     Scheme,
     click_operator,
+    prepared_pair,
     single_click,
     two_click,
 )
@@ -290,6 +292,8 @@ def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
     """
     one, two = link.arms
     station, schedule = link.station, link.schedule
+    if one.photon.held is not None or two.photon.held is not None:
+        return _heralded_held(link, scheme, detection)
     if scheme is Scheme.SINGLE_CLICK:
         pair = single_click(detection, one.photon.bright, two.photon.bright, station.phase_rms)
     else:
@@ -301,6 +305,32 @@ def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
         )
     own = [QubitChannel(arm.photon.survival, arm.photon.coherence) for arm in link.arms]
     return Heralded(decay(pair.state, own[0], own[1]))
+
+
+def _heralded_held(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
+    """The same for photons that carry a joint state; what the nodes did is in it already."""
+    one, two = link.arms
+    held = [
+        Held.gaussian(p.wave.norm, p.wave.mode_noise) if p.held is None else p.held
+        for p in (arm.photon for arm in link.arms)
+    ]
+    after = replace(
+        detection,
+        tau_a=detection.tau_a / held[0].transmission,
+        tau_b=detection.tau_b / held[1].transmission,
+    )
+    station, schedule = link.station, link.schedule
+    if scheme is Scheme.SINGLE_CLICK:
+        pair = prepared_pair(one.photon.bright, two.photon.bright)
+        state = herald_held(held[0], held[1], after, pair, station.phase_rms)
+    else:
+        gap = schedule.gap(station.gate, station.detector.dead_time)
+        waits = [qubit_channel(arm.memory, gap) for arm in link.arms]
+        state = herald_held(held[0], held[1], after, prepared_pair(0.5, 0.5))
+        flipped = decay(state, waits[0], waits[1])[..., ::-1, ::-1]
+        state = herald_held(held[0], held[1], after, flipped, station.phase_change_rms)
+    own = [QubitChannel(arm.photon.survival, arm.photon.coherence) for arm in link.arms]
+    return Heralded(decay(state, own[0], own[1]))
 
 
 def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
@@ -403,7 +433,7 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
         hashing_rate=up * probability / period * hashing,
         relay_bound=relay_bound(tau_a, tau_b, scheme.rounds),
         direct_bound=direct_bound(tau_a, tau_b, scheme.rounds),
-        separability=_separability(detection, scheme, station),
+        separability=_separability(link, detection, scheme),
         noise_threshold=noise_threshold(np.minimum(tau_a, tau_b)),
     )
     for name, value in found.as_dict().items():
@@ -415,11 +445,18 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
     return found, final
 
 
-def _separability(seen_: Detection, scheme: Scheme, station: Station) -> Real:
+def _separability(link: Link, seen_: Detection, scheme: Scheme) -> Real:
     """P00 P11 over the squared coherence: below one exactly when a herald is entangled (0 < α < 1).
 
     It depends neither on the bright-state populations nor on the scheme, but for the phase noise.
     """
+    station = link.station
+    if any(arm.photon.held is not None for arm in link.arms):
+        half = [replace(arm, photon=replace(arm.photon, bright=0.5)) for arm in link.arms]
+        even = replace(link, arms=(half[0], half[1]))
+        state = heralded(even, Scheme.SINGLE_CLICK, seen_).state
+        coherence = np.abs(state[..., 1, 2])
+        return np.asarray(state[..., 0, 0].real / coherence * state[..., 3, 3].real / coherence)
     click = click_operator(seen_)
     single = scheme is Scheme.SINGLE_CLICK
     rms = station.phase_rms if single else station.phase_change_rms / np.sqrt(2)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cavities import checks
 from cavities.constants import Real, ordinary
 from cavities.errors import ParameterError, ValidityError
+from fibre.held import Held
 
 if TYPE_CHECKING:
     from fibre.elements import Filter
@@ -252,6 +253,9 @@ class Photon:
         Angular frequency of the pump from the carrier [rad/s].
     gate : float, optional
         Length of the detection gate that has cut it [s].
+    held : Held, optional
+        Joint state of qubit and photon mode at emission, from a master equation; without it they
+        are the pure pair above, and the noise is Gaussian.
     """
 
     wave: Wave
@@ -265,6 +269,7 @@ class Photon:
     pump_flux: Real = 0.0
     pump_offset: float = 0.0
     gate: float | None = None
+    held: Held | None = None
 
     def __post_init__(self) -> None:
         checks.probability("Photon.bright", self.bright)

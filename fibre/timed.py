@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cavities import checks
 from cavities.constants import Real
 from cavities.errors import ParameterError, ValidityError
-from fibre.clicks import ClickSource, Responses, responses, twice
+from fibre.clicks import ClickSource, Responses, one_efficiency, responses, twice
 from fibre.herald import Heralded
 
 Complex = NDArray[np.complex128]
@@ -95,17 +95,20 @@ class Timed:
         frequency : float, optional
             Detuning that is assumed known [rad/s]; by default the true one.
         """
-        m = self.plus.shape[-1]
-        if m != 4:
-            raise ValidityError(
-                f"the Bell phase is corrected on two qubits, these memories have {m} states; "
-                "cut them down with `qubits` first"
-            )
+        self._require_qubits()
         delta = self.turning if frequency is None else frequency
         turn = np.exp(1j * delta * self.times)
         phase = np.stack([np.ones_like(turn), np.ones_like(turn), turn, turn], axis=-1)
         factor = phase[:, :, None] * np.conj(phase[:, None, :])
         return replace(self, plus=self.plus * factor, minus=self.minus * factor)
+
+    def _require_qubits(self) -> None:
+        m = self.plus.shape[-1]
+        if m != 4:
+            raise ValidityError(
+                f"the Bell phase is corrected on two qubits, these memories have {m} states "
+                "together; cut them down with `qubits` first"
+            )
 
     def qubits(self, memories: tuple[int, int]) -> "Timed":
         """Keep the two lowest levels of each memory, given their dimensions."""
@@ -123,9 +126,8 @@ class Timed:
         weights : ndarray, shape (t,)
             Quadrature weights of `times` [s].
         """
-        sign = np.ones(self.minus.shape[-1])
-        if len(sign) == 4:
-            sign = np.array([1.0, 1.0, -1.0, -1.0])
+        self._require_qubits()
+        sign = np.array([1.0, 1.0, -1.0, -1.0])
         flipped = self.minus * sign[:, None] * sign
         return Heralded(np.einsum("t,...tij->...ij", weights, self.plus + flipped))
 
@@ -352,6 +354,14 @@ def on_off(
     """
     if sign not in (1, -1):
         raise ParameterError(f"on_off: sign must be +1 or -1, got {sign}")
+    for source, lag in ((one, 0.0), (two, watch.lag)):
+        opens, closes = watch.gate[0] - lag, watch.gate[1] - lag
+        if opens < source.begin or closes > source.clock:
+            raise ParameterError(
+                f"on_off: the gate, {opens:g} s to {closes:g} s in the node's time, must lie in "
+                f"the node's run, {source.begin:g} s to {source.clock:g} s; shorten the gate or "
+                "run the node for longer"
+            )
     states = _prepared(one, two, prepared)
     x, w = np.polynomial.legendre.leggauss(nodes)
     low, length = watch.gate[0], watch.length
@@ -405,7 +415,7 @@ def _terms(
     one: ClickSource, two: ClickSource, watch: Watch, times: Array, sign: int
 ) -> list[tuple[str, str, Complex]]:
     """A click as a sum of products: what acts in A, what in B, and the factor."""
-    eta, zeta = float(np.max(one.efficiency)), float(np.max(two.efficiency))
+    eta, zeta = one_efficiency(one), one_efficiency(two)
     angle = two.phase - one.phase + (one.carrier - two.carrier) * times
     cross = 0.5 * sign * watch.overlap * np.sqrt(eta * zeta) * np.exp(-1j * angle)
     ones = np.ones(len(times))
@@ -611,6 +621,10 @@ def sweep_efficiency(
     Timed
         With a leading axis of length n.
     """
+    if watch.lag:
+        raise ParameterError(
+            "sweep_efficiency takes no lag; shift the click times of node B's interpolant instead"
+        )
     states = _prepared(one[0], two[0], prepared)
     parts = [
         _applied(table.at(eta), state, source.memory)

@@ -1,4 +1,4 @@
-"""Charges found from lists of terms, each known beforehand, and blocks against QuTiP's Liouvillian."""
+"""Charges found from lists of terms, known beforehand, and blocks against QuTiP's Liouvillian."""
 
 import numpy as np
 import pytest
@@ -202,7 +202,7 @@ def test_what_is_conserved_is_said_in_words() -> None:
     assert found.named(("a", "b")) == "2 n(a) - n(b); parity of n(b)"
 
 
-# --- blocks ------------------------------------------------------------------------------------------------
+# --- blocks ---------------------------------------------------------------------------------------
 
 LEVELS = {"q": 2, "a": 3, "b": 4}
 BLOCKY = Hamiltonian(
@@ -285,7 +285,7 @@ def test_a_level_that_does_not_exist_is_refused_by_name() -> None:
     from cavities import ParameterError
 
     space = Space(("q",), {"q": 2})
-    with pytest.raises(ParameterError, match="mode 'q' has 2 levels.*no level 2"):
+    with pytest.raises(ParameterError, match=r"mode 'q' has 2 levels.*no level 2"):
         space.shift(transition("q", 2, 0)[0])
     with pytest.raises(ParameterError, match="level 2 is not among them"):
         space.ket({"q": 2})

@@ -61,7 +61,8 @@ class Modulation:
     factor : callable
         Complex value [1] at one instant [s].
     breaks : tuple of float
-        Instants where it is not smooth [s]: no integration step crosses them.
+        Instants where it is not smooth [s]: no integration step crosses them. A pulse shorter than
+        a hundredth of the run must be framed by breaks, or it may be stepped over.
     real : bool
         Whether it is real at all times.
     """
@@ -245,6 +246,9 @@ class Hamiltonian:
     levels: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
+        if len(set(self.modes)) < len(self.modes):
+            twice = next(m for m in self.modes if self.modes.count(m) > 1)
+            raise ParameterError(f"Hamiltonian: two modes are called '{twice}'; rename one")
         inside = [*self.terms, *(t for jump in self.jumps for t in jump.operator)]
         used = {op.mode for term in inside for op in term.operators}
         used |= {mode for channel in self.channels for mode, _ in channel.amplitudes}
@@ -288,6 +292,23 @@ class Hamiltonian:
             yield from (m for _, m in channel.modulations)
             if channel.warming is not None:
                 yield channel.warming
+
+    def merged(self) -> Iterator[tuple[float, Modulation | None, Polynomial]]:
+        """The same with the two parts of a still bath's loss, 1 and n, put together."""
+        for channel in self.channels:
+            n, L = channel.occupation, channel.leaving
+            if channel.kappa == 0:
+                continue
+            if channel.warming is not None and n > 0:
+                yield 1.0, None, L
+                yield n, channel.warming, L
+                yield n, channel.warming, adjoint(L)
+                continue
+            yield 1.0 + n, None, L
+            if n > 0:
+                yield n, None, adjoint(L)
+        for jump in self.jumps:
+            yield 1.0, None, jump.operator
 
     def collapses(self) -> Iterator[tuple[float, Modulation | None, Polynomial]]:
         r"""Every collapse operator as (rate factor r, its factor in time, L): r f(t) D[L]."""

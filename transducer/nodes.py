@@ -266,6 +266,8 @@ def transmon_resonator(
         raise ParameterError(
             f"transmon_resonator: a Raman emission needs three levels, got {transmon.levels}"
         )
+    checks.number("transmon_resonator: kappa", kappa, "rad/s", at_least=0.0)
+    checks.number("transmon_resonator: kappa_int", kappa_int, "rad/s", at_least=0.0)
     up = Ladder("resonator", True)
     lower = Transition("transmon", 0, 2) if raman else Ladder("transmon")
     drop = Term(strength, (up, lower), coupling)
@@ -297,8 +299,12 @@ def time_bin(early: TemporalMode, late: TemporalMode, store: Memory | None = Non
     store : Memory, optional
         T1 and T2 of the spin.
     """
-    if early.span[1] > late.span[1]:
-        raise ParameterError("time_bin: the early bin must not end after the late one")
+    tail = _share_after(early, late.span[0])
+    if tail > 1e-9 and _share_before(late, early.span[1]) > 1e-9:
+        raise ParameterError(
+            f"time_bin: the bins overlap ({tail:.2g} of the early photon comes after the late one "
+            "begins): the late cavity would scatter it; move them apart"
+        )
     base = Hamiltonian(
         ("spin",), (), (Channel("emission", (), 0.0),), (), resting("spin", store), (("spin", 2),)
     )
@@ -308,6 +314,38 @@ def time_bin(early: TemporalMode, late: TemporalMode, store: Memory | None = Non
         model = chained(model, model.channel("emission"), (name,), (bin_,), first=False)
     model = replace(model, levels=(*model.levels, ("early", 2), ("late", 2)))
     return Node(model, ("spin",), ((("early", 1),), (("late", 1), ("spin", 1))), "emission")
+
+
+def spin_packet(packet: TemporalMode, store: Memory | None = None) -> Node:
+    r"""A spin beside a virtual cavity that emits one wave packet where it is bright.
+
+    ``spin`` and ``photon``, port ``emission``: :math:`|0\rangle|0\rangle` or
+    :math:`|1\rangle|1\rangle`. Unlike the two-level emitter of `spin_photon` the cavity is linear.
+
+    Parameters
+    ----------
+    packet : TemporalMode
+        Shape of the photon.
+    store : Memory, optional
+        T1 and T2 of the spin.
+    """
+    model = Hamiltonian(
+        ("spin",), (), (Channel("emission", (), 0.0),), (), resting("spin", store), (("spin", 2),)
+    )
+    photon = Term(1.0, (Ladder("photon"),), conjugate(throwing(packet)))
+    model = chained(model, model.channel("emission"), ("photon",), (photon,), first=False)
+    return Node(model, ("spin",), ((), (("photon", 1), ("spin", 1))), "emission")
+
+
+def _share_after(packet: TemporalMode, time: float) -> float:
+    """Share of a packet after an instant [1]."""
+    t = np.linspace(*packet.span, 20001)
+    density = np.abs(packet.at(t)) ** 2
+    return float(np.sum(density[t > time]) / np.sum(density))
+
+
+def _share_before(packet: TemporalMode, time: float) -> float:
+    return 1.0 - _share_after(packet, time)
 
 
 def with_memory_cavity(
@@ -342,6 +380,8 @@ def with_memory_cavity(
     name : str
         Of the new mode.
     """
+    checks.number("with_memory_cavity: kappa", kappa, "rad/s", at_least=0.0)
+    checks.number("with_memory_cavity: dephasing", dephasing, "1/s", at_least=0.0)
     swap = Term(strength, (Ladder(name, True), Ladder(mode)), coupling)
     model = node.model
     channels, jumps = model.channels, model.jumps
@@ -417,6 +457,11 @@ def through(
         raise ParameterError(f"through: node and device both have a mode '{twice[0]}'; rename one")
     emission = node.model.channel(node.port)
     entry = device.channel(source)
+    if emission.occupation > 0 and emission.occupation != entry.occupation:
+        raise ParameterError(
+            f"through: port '{emission.name}' brings {emission.occupation:g} quanta and "
+            f"'{source}' {entry.occupation:g}; one guide has one bath: give both the same"
+        )
     root = np.sqrt(efficiency)
     arriving = tuple(replace(t, coefficient=root * t.coefficient) for t in emission.leaving)
     lost = replace(

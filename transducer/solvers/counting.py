@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavities import checks
-from cavities.errors import ParameterError, TruncationError
-from fibre.clicks import ClickSource, Superoperator, responses
+from cavities.errors import ParameterError, ValidityError
+from fibre.clicks import SAMPLES, ClickSource, Superoperator, responses, stretches
 from transducer.conversion import Truncation
 from transducer.hamiltonian import Hamiltonian, Modulation, Polynomial, conjugate, product
 from transducer.nodes import Node
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
 
-SAMPLES = 1201
-"""Instants at which factors in time are kept; splines of order 7 go between them."""
+HALVINGS = 9
+"""How often a stretch of time is halved before a factor in time counts as unresolved."""
+UNRESOLVED = 1e-8
+"""Largest share of a factor in time in the upper quarter of its polynomials [1]."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ def emit_clicks(
             found.click * scale,
             found.left * np.sqrt(scale),
         )
-        # without a state in time the diagonals of the start say nothing about the tails
-        populations = {mode: np.zeros(2) for mode in node.model.modes}
+        # states between clicks are not looked at: every mode counts as leaking
+        populations = {mode: np.ones(2) for mode in node.model.modes}
         return Trial(values, populations, size)
 
     truncation = None
@@ -222,14 +224,13 @@ def _source(
         [_reader(node, block, *e) for e in _memory_elements(node, space, memory_levels)]
     )
     keep = _needed([generator, click, left, right], inputs, outputs)
-    grid = np.linspace(begin, clock, SAMPLES)
-    breaks = tuple(t for t in model.breaks() if begin < t < clock)
-    grid = np.unique(np.concatenate([grid, breaks]))
+    breaks = _cuts(model, begin, clock, [generator, click, left, right])
+    grid = stretches(begin, clock, breaks)
 
     def kept(pieces: Sequence[Piece]) -> Superoperator:
         matrices = tuple(p.matrix[keep][:, keep].tocsr() for p in pieces)
         if all(p.modulation is None for p in pieces):
-            return Superoperator((sum(matrices[1:], matrices[0]),), np.zeros((1, 0), complex))
+            return Superoperator((sum(matrices[1:], matrices[0]),), np.zeros((1, 0, 0), complex))
         factors = [_sampled(p.modulation, grid) for p in pieces]
         return Superoperator(matrices, np.array(factors))
 
@@ -240,19 +241,50 @@ def _source(
         kept(right),
         inputs[keep],
         outputs[:, keep],
-        grid,
         breaks,
         begin,
         clock,
         carrier,
+        most,
     )
     return source, len(keep), block
 
 
 def _sampled(modulation: Modulation | None, grid: Array) -> Complex:
+    """Values at Chebyshev nodes of every stretch, shape (stretches, SAMPLES)."""
     if modulation is None:
-        return np.ones(len(grid), dtype=np.complex128)
-    return np.array([complex(modulation.factor(float(t))) for t in grid])
+        return np.ones(grid.shape, dtype=np.complex128)
+    return np.array([[complex(modulation.factor(float(t))) for t in row] for row in grid])
+
+
+def _cuts(
+    model: Hamiltonian, begin: float, clock: float, maps: Sequence[Sequence[Piece]]
+) -> tuple[float, ...]:
+    """Instants between which every factor in time is a polynomial, halved until it is one."""
+    moving = {p.modulation for pieces in maps for p in pieces if p.modulation is not None}
+    cuts = {t for t in model.breaks() if begin < t < clock}
+    for _ in range(HALVINGS if moving else 0):
+        edges = np.array([begin, *sorted(cuts), clock])
+        grid = stretches(begin, clock, sorted(cuts))
+        worst = np.zeros(len(grid))
+        for modulation in moving:
+            values = _sampled(modulation, grid)
+            mirrored = np.concatenate([values, values[:, ::-1]], axis=1)
+            size = np.abs(np.fft.fft(mirrored, axis=1))
+            # a stretch that is resolved has nothing in its upper coefficients
+            upper = size[:, 3 * SAMPLES // 4 : 5 * SAMPLES // 4].max(axis=1)
+            worst = np.maximum(worst, upper / max(float(size.max()), 1e-300))
+        coarse = np.flatnonzero(worst > UNRESOLVED)
+        if not len(coarse):
+            return tuple(sorted(cuts))
+        cuts |= {float(0.5 * (edges[k] + edges[k + 1])) for k in coarse}
+    if moving:
+        raise ValidityError(
+            f"a factor in time is not resolved between its breaks ({float(worst.max()):.1e} of it "
+            "in the upper quarter of its polynomials); frame the pulse with breaks, or run the "
+            "node for a shorter time"
+        )
+    return ()
 
 
 def _both(block: Block, b: Polynomial) -> tuple[Piece, ...]:
@@ -409,13 +441,15 @@ def trajectories(
         require_cold(model.channel(port), "what is counted there")
     chosen = complete(model, levels)
     H, c_ops, _ = operators(model, chosen)
+    if any(c.warming is not None for c in model.channels):
+        raise ParameterError(
+            "trajectories: a bath that warms in time is not followed; give it a constant occupation"
+        )
     names: list[str] = []
     for channel in model.channels:
         if channel.kappa > 0:
             names += [channel.name] + ([channel.name + " gain"] if channel.occupation > 0 else [])
     names += [jump.name for jump in model.jumps]
-    if len(names) != len(c_ops):
-        raise TruncationError("trajectories: a bath that warms in time cannot be told apart")
     space = Space(model.modes, chosen)
     ket = np.zeros(space.dimension, dtype=np.complex128)
     for amplitude, numbers in start.ket:

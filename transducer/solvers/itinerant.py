@@ -369,7 +369,8 @@ def captured(
 
     Notes
     -----
-    The virtual cavity leaves out 1e-9 of the packet at its singular end.
+    The virtual cavity leaves out 1e-9 of the packet's energy at its singular end: probabilities
+    are good to a few 1e-6 where the packet's tail is as strong as what it catches (6e-5 at worst).
     """
     caught = outgoing(model, port, packet)
     first = packet.span[0] if begin is None else begin

@@ -58,7 +58,7 @@ def operators(hamiltonian: Hamiltonian, levels: Mapping[str, int]) -> Operators:
     a = {name: _on(qutip.destroy(counts[name]), name, counts) for name in hamiltonian.modes}
     H = polynomial(hamiltonian.terms, a, counts)
     c_ops = []
-    for rate, warming, operator in _loss_and_gain(hamiltonian):
+    for rate, warming, operator in hamiltonian.merged():
         root = None if warming is None else Modulation(_root(warming), warming.breaks, True)
         scaled = tuple(
             Term(np.sqrt(rate) * t.coefficient, t.operators, product(t.modulation, root))
@@ -66,17 +66,6 @@ def operators(hamiltonian: Hamiltonian, levels: Mapping[str, int]) -> Operators:
         )
         c_ops.append(polynomial(scaled, a, counts))
     return H, c_ops, a
-
-
-def _loss_and_gain(hamiltonian: Hamiltonian) -> list[tuple[float, Modulation | None, Polynomial]]:
-    """Collapse operators with the two parts of a still bath's loss, 1 and n, put together."""
-    found: list[tuple[float, Modulation | None, Polynomial]] = []
-    for rate, warming, operator in hamiltonian.collapses():
-        if warming is None and found and found[-1][2] == operator and found[-1][1] is None:
-            found[-1] = (found[-1][0] + rate, None, operator)
-        else:
-            found.append((rate, warming, operator))
-    return found
 
 
 def _root(warming: Modulation) -> Callable[[float], complex]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
 
+LOOKS = 101
+"""Instants at which a run with factors in time stops at least, lest it step over a pulse."""
 RTOL, ATOL = 1e-8, 1e-10
 """Tolerances of the integrator at the default accuracy of 1e-6."""
 
@@ -124,7 +126,10 @@ def gauge(model: Hamiltonian) -> Array | None:
             rows.append(moved)
             phases.append(np.pi / 2 - np.angle(term.coefficient))
     for _, _, operator in model.collapses():
-        first, *others = (t for t in operator if t.coefficient != 0)
+        present = [t for t in operator if t.coefficient != 0]
+        if not present:
+            continue
+        first, *others = present
         for term in others:
             rows.append(change(term, modes) - change(first, modes))
             phases.append(np.angle(first.coefficient) - np.angle(term.coefficient))
@@ -254,7 +259,9 @@ class Reduced:
         self, times: Array, breaks: Sequence[float], rtol: float, atol: float
     ) -> "Iterable[tuple[int, Complex]]":
         """Index and state [in these coordinates] at each of the `times`, one after the other."""
-        yield from integrate(solver(self.pieces, rtol, atol), self.vector, times, breaks)
+        moving = any(p.modulation is not None for p in self.pieces)
+        engine = solver(self.pieces, rtol, atol)
+        yield from integrate(engine, self.vector, times, breaks, moving)
 
 
 def solver(pieces: Sequence[Piece], rtol: float, atol: float) -> "qutip.SESolver":
@@ -276,12 +283,18 @@ def solver(pieces: Sequence[Piece], rtol: float, atol: float) -> "qutip.SESolver
         "nsteps": 10_000_000,
         "normalize_output": False,
         "progress_bar": "",
+        # a dense output would look beyond the instant it stops at, across an edge of a pulse
+        "interpolate": False,
     }
     return qutip.SESolver(qutip.QobjEvo(parts), options=options)
 
 
 def integrate(
-    engine: "qutip.SESolver", vector: Complex, times: Array, breaks: Sequence[float]
+    engine: "qutip.SESolver",
+    vector: Complex,
+    times: Array,
+    breaks: Sequence[float],
+    moving: bool = False,
 ) -> "Iterable[tuple[int, Complex]]":
     """Step a QuTiP solver through `times` [s], stopping at `breaks` on the way."""
     import qutip
@@ -291,7 +304,8 @@ def integrate(
     if len(times) == 1:
         return
     marks = [b for b in breaks if times[0] < b < times[-1]]
-    stops = sorted({*marks, *map(float, times[1:])})
+    looks = [float(t) for t in np.linspace(times[0], times[-1], LOOKS)[1:-1]] if moving else []
+    stops = sorted({*marks, *looks, *map(float, times[1:])})
     index = {float(t): k for k, t in enumerate(times)}
     engine.start(qutip.Qobj(vector[:, None]), here)
     broken = set(marks)
@@ -469,6 +483,10 @@ def evolve(
     checks.number("evolve: accuracy", accuracy, "1", above=0.0, below=1.0)
     if np.any(np.diff(times) <= 0):
         raise ParameterError("evolve: times [s] must increase; sort them and drop repeated ones")
+    named = {op.mode for operator in asked.values() for t in operator for op in t.operators}
+    for mode in sorted(named | set(kept) | start.modes):
+        if mode not in model.modes:
+            raise ParameterError(f"evolve: there is no mode '{mode}'; there are {model.modes}")
     question = Question(model, start, times, dict(asked), tuple(kept))
     rtol, atol = min(RTOL, accuracy / 100), min(ATOL, accuracy / 10_000)
     route: list[str] = []
@@ -506,6 +524,11 @@ def evolve(
 def complete(model: Hamiltonian, levels: Mapping[str, int]) -> dict[str, int]:
     """Levels of all modes, those that physics fixes filled in."""
     fixed = dict(model.levels)
+    unknown = sorted(set(levels) - set(model.modes))
+    if unknown:
+        raise ParameterError(f"levels: there is no mode '{unknown[0]}'; there are {model.modes}")
+    for mode, n in levels.items():
+        checks.number(f"levels of {mode}", n, "1", at_least=1)
     missing = [m for m in model.modes if m not in levels and m not in fixed]
     if missing:
         raise ParameterError(f"levels: mode '{missing[0]}' has none; give each of {model.modes}")
@@ -543,7 +566,9 @@ def _follow(
         offset = resume.done - 1
         times = times[offset:]
         reduced.vector = resume.vector
-        values[:, : resume.done] = np.array([resume.values[name] for name in question.asked])
+        _require_same(resume, question)
+        for k, name in enumerate(question.asked):
+            values[k, : resume.done] = resume.values[name]
         highest = {mode: np.array(p) for mode, p in resume.populations.items()}
         bar.step(offset)
     vector, done = reduced.vector, offset
@@ -573,8 +598,18 @@ def _follow(
         ) from None
     state = _kept_state(reduced, vector, question.kept, symmetry)
     said = _route(reduced, symmetry, question.model)
-    trial = Trial((*values, state) if question.kept else tuple(values), highest, reduced.size)
+    counts = [levels[mode] for mode in question.kept]
+    asked = (*values, state.reshape(counts + counts)) if question.kept else tuple(values)
+    trial = Trial(asked, highest, reduced.size)
     return trial, state, said
+
+
+def _require_same(resume: Partial, question: Question) -> None:
+    if set(resume.values) != set(question.asked) or resume.done > len(question.times):
+        raise ParameterError(
+            f"evolve: the interrupted run asked for {sorted(resume.values)} at "
+            f"{resume.done} instants or more; resume it with the same questions and times"
+        )
 
 
 def _without_order_zero(block: Block, operator: Polynomial, symmetry: Symmetry) -> Complex:
@@ -663,7 +698,7 @@ def _plain_mesolve(
 
     H, c_ops, _ = operators(model, dict(zip(space.modes, space.levels, strict=True)))
     options = {"method": "vern7", "rtol": rtol, "atol": atol, "nsteps": 10_000_000}
-    options |= {"progress_bar": "", "normalize_output": False}
+    options |= {"progress_bar": "", "normalize_output": False, "interpolate": False}
     solver = qutip.MESolver(H, c_ops, options=options)
     dims = [list(space.levels), list(space.levels)]
     rho = qutip.Qobj(reduced.block.unpack(reduced.block_vector(reduced.vector)), dims=dims)
@@ -673,7 +708,8 @@ def _plain_mesolve(
     marks = {b for b in breaks if times[0] < b < times[-1]}
     index = {float(t): k for k, t in enumerate(times)}
     solver.start(rho, float(times[0]))
-    for stop in sorted({*marks, *map(float, times[1:])}):
+    looks = [float(t) for t in np.linspace(times[0], times[-1], LOOKS)[1:-1]]
+    for stop in sorted({*marks, *looks, *map(float, times[1:])}):
         rho = solver.step(stop)
         if stop in index:
             yield index[stop], reduced.coordinates(rho.full())

@@ -44,6 +44,11 @@ Above it, an incomplete one with iterations is faster: 0.15 s against 0.21 s at 
 DROP, FILL = 1e-3, 20
 """Entries dropped from the incomplete factors, and their largest growth."""
 
+NOT_UNIQUE = (
+    "the master equation has no unique steady state: some mode has no loss, or a qubit keeps what "
+    "it stores; give every mode a port, or follow it in time instead"
+)
+
 
 class Factors:
     """Solves A x = b for one matrix: factorised, or iterated behind an incomplete factorisation."""
@@ -56,10 +61,13 @@ class Factors:
         try:
             self.factors = splu(matrix) if self.direct else spilu(matrix, DROP, FILL)
         except RuntimeError as error:
-            raise ValidityError(
-                "the master equation has no unique steady state: some mode has no loss, or a qubit "
-                "keeps what it stores; give every mode a port, or follow it in time instead"
-            ) from error
+            raise ValidityError(NOT_UNIQUE) from error
+
+    @property
+    def singular(self) -> bool:
+        """Whether a pivot vanishes against the largest, to rounding."""
+        pivots = np.abs(self.factors.U.diagonal())
+        return bool(np.min(pivots) < 1e-13 * np.max(pivots))
 
     def solve(self, right: Complex, matrix: "csc_array | None" = None) -> Complex:
         """Solve for one right-hand side [as given]; `matrix` may be a near one, if iterated."""
@@ -116,10 +124,13 @@ class Stationary:
         matrix[0, :] = self.block.trace
         right = np.zeros(self.block.size, dtype=np.complex128)
         right[0] = 1.0
-        vector = Factors(matrix.tocsc()).solve(right)
+        factors = Factors(matrix.tocsc())
+        if factors.singular:
+            raise ValidityError(NOT_UNIQUE)
+        vector = factors.solve(right)
         here = self.block.position(self.block.j, self.block.i)
         if not np.all(np.isfinite(vector)):
-            raise ValidityError("the master equation has no unique steady state")
+            raise ValidityError(NOT_UNIQUE)
         return np.asarray((vector + np.conj(vector[here])) / 2)
 
     def expect(self, operator: Polynomial) -> complex:
@@ -150,7 +161,7 @@ class Stationary:
         r"""Half-sided transforms :math:`\int_0^\infty dt\,e^{i\omega t}\,r\,e^{Lt}x` [s].
 
         One factorisation per frequency serves all `questions` (x, r) in one block; where the block
-        is large, one serves all frequencies as a preconditioner.
+        is large, one serves all frequencies as a preconditioner. Vectors x must have no trace.
         """
         from scipy.sparse import csc_array, eye_array
 
@@ -160,12 +171,20 @@ class Stationary:
         still = csc_array(block.generator(self.model)[0].matrix / self.scale)
         one = eye_array(block.size, dtype=np.complex128, format="csc")
         near: Factors | None = None
+        pinned = int(np.argmax(block.trace.real))
         for k, w in np.ndenumerate(omega):
             matrix = (still + (1j * w / self.scale) * one).tocsc()
+            if w == 0 and np.any(block.trace):
+                # what has no trace keeps none: that fixes the one free solution
+                matrix = matrix.tolil()
+                matrix[pinned, :] = block.trace
+                matrix = matrix.tocsc()
             if near is None or near.direct:
                 near = Factors(matrix)
             for q, (x, r) in enumerate(questions):
                 if np.any(x) and np.any(r):
+                    if w == 0 and np.any(block.trace):
+                        x = np.where(np.arange(block.size) == pinned, 0.0, x)
                     found = near.solve(x, None if near.direct else matrix)
                     answers[q][k] = -(r @ found) / self.scale
         return answers
@@ -317,17 +336,18 @@ def spectrum(
     levels: Mapping[str, int] | None = None,
     accuracy: float = 1e-6,
 ) -> Array:
-    r"""Spectrum of two operators in the steady state.
+    r"""Spectrum of two operators in the steady state, their means taken out.
 
-    .. math:: 2\,\mathrm{Re}\int_0^\infty d\tau\,e^{i\omega\tau}\langle A(\tau)B(0)\rangle
+    .. math:: 2\,\mathrm{Re}\int_0^\infty d\tau\,e^{-i\omega\tau}
+              \big[\langle A(\tau)B(0)\rangle-\langle A\rangle\langle B\rangle\big]
 
     Parameters
     ----------
     model : Hamiltonian
         Stands still.
     left, right : Polynomial
-        A and B; for the spectrum of what a port emits :math:`L^\dagger` and L, which counts the
-        emission frequency with the sign of :math:`e^{-i\omega t}`.
+        A and B; :math:`L^\dagger` and L of a port give the spectrum of what it emits, with
+        frequencies as in :math:`e^{-i\omega t}`: a mode at δ emits at δ.
     omega : array_like, shape (n,)
         Angular frequencies from the frame [rad/s].
     levels, accuracy
@@ -344,7 +364,8 @@ def spectrum(
     def trial(chosen: dict[str, int]) -> Trial:
         solved = Stationary(model, chosen)
         block, x = solved.times(right, None)
-        value = solved.resolvents(omega, block, [(x, block.functional(left))])[0]
+        x = x - solved.expect(right) * block.pack(solved.block.unpack(solved.vector))
+        value = solved.resolvents(-omega, block, [(x, block.functional(left))])[0]
         populations = {mode: solved.populations(mode) for mode in model.modes}
         return Trial((2 * value.real,), populations, block.size)
 
@@ -407,12 +428,13 @@ def coherence(
         dtype=np.complex128,
     )
     breaks = model.breaks()
+    moving = next(iter(model.modulations()), None) is not None
     G = np.zeros((len(times), len(times)), dtype=np.complex128)
     with progress("two-time correlation", len(times)) as bar:
         for m, vector in forward.run(times, breaks, rtol, atol):
             x = forward.block_vector(vector)
             lowered_now = sum(f * (move @ x) for f, move in zip(factors[:, m], maps, strict=True))
-            for k, v in integrate(onwards, np.asarray(lowered_now), times[m:], breaks):
+            for k, v in integrate(onwards, np.asarray(lowered_now), times[m:], breaks, moving):
                 seen = [np.conj(f) * (r @ v) for f, r in zip(factors[:, m + k], rows, strict=True)]
                 G[m + k, m] = sum(seen)
                 G[m, m + k] = np.conj(G[m + k, m])

@@ -38,6 +38,9 @@ class Start:
     thermal: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
+        states = [tuple(sorted((m, n) for m, n in ket if n)) for _, ket in self.ket]
+        if len(set(states)) < len(states):
+            raise ParameterError("Start.ket: a product state occurs twice; add its amplitudes up")
         norm = sum(abs(c) ** 2 for c, _ in self.ket)
         if abs(norm - 1) > 1e-9:
             raise ParameterError(
@@ -69,6 +72,11 @@ class Start:
     def highest(self, mode: str) -> int:
         """Highest level of a mode that is occupied, thermal tails left out."""
         return max((n for _, numbers in self.ket for m, n in numbers if m == mode), default=0)
+
+    @property
+    def modes(self) -> set[str]:
+        """Modes it speaks of."""
+        return {m for _, ket in self.ket for m, _ in ket} | {m for m, _ in self.thermal}
 
     @property
     def excitations(self) -> int:

@@ -18,6 +18,8 @@ LARGEST_DIMENSION = 4096
 """Largest Hilbert-space dimension that is tried."""
 BYTES_PER_UNKNOWN = 2_000
 """Memory of an unknown: its row of the generator, and the integrator's stages."""
+CLOSED = 1e-2
+"""A mode whose highest level never holds this share of the accuracy needs no more levels."""
 SMALL = 1e-3
 """Quantities below this size count as absolute."""
 
@@ -55,7 +57,7 @@ def first_guess(model: Hamiltonian, start: Start, accuracy: float) -> dict[str, 
         n = max(n, warm.get(mode, 0.0))
         tail = int(np.ceil(np.log(accuracy) / np.log(n / (1 + n)))) if n > 0 else 0
         if len(model.growing) > 2:  # couplings cool: start small, the check enlarges
-            tail = min(tail, 3)
+            tail = min(tail, 3 if len(model.growing) == 3 else 1)
         levels[mode] = max(2, 1 + start.excitations + tail)
     return levels
 
@@ -72,9 +74,9 @@ def distance(one: Trial, two: Trial) -> float:
     return worst
 
 
-def leak(populations: NDArray[np.float64]) -> float:
-    """Population of the two highest levels: one alone may be empty by parity."""
-    return float(np.sum(np.abs(populations[-2:]))) if len(populations) > 2 else 0.0
+def leak(populations: NDArray[np.float64], highest: int) -> float:
+    """Population of the `highest` uppermost levels: one alone may be empty by parity."""
+    return float(np.sum(np.abs(populations[-highest:])))
 
 
 def missing_levels(populations: NDArray[np.float64], move: float) -> int:
@@ -93,7 +95,7 @@ def settle(
     size: Callable[[Mapping[str, int]], int],
     least: int = 1,
 ) -> tuple[Trial, Truncation]:
-    """Enlarge every mode until no asked quantity moves by more than `accuracy`.
+    """Enlarge every mode that leaks until no asked quantity moves by more than `accuracy`.
 
     Parameters
     ----------
@@ -125,13 +127,15 @@ def settle(
     began = time.monotonic()
     now = question(dict(levels))
     spent = time.monotonic() - began
-    change = np.inf
+    change, spread = np.inf, False
     while True:
         larger = dict(levels)
-        for mode in model.growing:
-            more = 0
-            if np.isfinite(change) and leak(now.populations[mode]) > 1e-3 * accuracy:
-                more = missing_levels(now.populations[mode], change / accuracy)
+        leaks = {m: leak(now.populations[m], least) for m in model.growing}
+        most = max(leaks.values(), default=0.0)
+        for mode, population in leaks.items():
+            if population < min(most, CLOSED * accuracy):
+                continue
+            more = missing_levels(now.populations[mode], change / accuracy) if spread else 0
             larger[mode] += max(least, more, int(np.ceil(0.15 * levels[mode])))
         moved = f"; at {_by(levels)} a quantity still moved by {change:.2g} of its size"
         told = moved if np.isfinite(change) else ""
@@ -139,7 +143,7 @@ def settle(
         began = time.monotonic()
         then = question(dict(larger))
         spent = time.monotonic() - began
-        change = distance(now, then)
+        change, spread = distance(now, then), True
         levels, now = larger, then
         if change <= accuracy or not model.growing:
             leakage = max(
