@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.reduced import evolutions, herald
+
 
 def children_cpu(command: list[str]) -> float:
     """CPU seconds (user and system) of one whole process."""
@@ -235,6 +237,8 @@ def main() -> None:
     table = Table("claim", "measured", "bar", title="Side by side in one run")
     for measure in (light_link, referee_block, steady_sweep, pulsed_conversion):
         table.add_row(*measure())
+    for row in (*evolutions(), *herald()):
+        table.add_row(*row)
     Console(width=150).print(table)
 
 

@@ -29,6 +29,10 @@ SAMPLES = 48
 _ANGLES = np.pi * (np.arange(SAMPLES) + 0.5) / SAMPLES
 _NODES = -np.cos(_ANGLES)
 _SIGNS = (-1.0) ** np.arange(SAMPLES) * np.sin(_ANGLES)
+DENSE = 256
+"""Elements up to which a still generator is multiplied as a full matrix."""
+REACH = 12.0
+"""Norm of the generator times the step of one Taylor series."""
 RTOL, ATOL = 1e-11, 1e-13
 """Tolerances of the integration between clicks."""
 
@@ -190,8 +194,7 @@ class ClickSource:
             Follow :math:`-\dot w = (\mathcal L-\eta\mathcal J)^T w` backwards instead.
         """
         if self.generator.still and self.click.still:
-            matrix = self._watched(self.begin, watched, adjoint)
-            return _exponentials(matrix, vectors, np.abs(np.diff(times)))
+            return self._step_by_step(vectors, np.abs(np.diff(times)), watched, adjoint)
         from scipy.integrate import solve_ivp
 
         shape = vectors.shape
@@ -225,6 +228,31 @@ class ClickSource:
             here, y = stop, run.y[:, -1]
         return [found[float(t)] for t in times]
 
+    @cached_property
+    def _parts(self) -> list[NDArray[np.int64]]:
+        """Elements that the still evolution leaves apart."""
+        from scipy.sparse.csgraph import connected_components
+
+        pattern = abs(self.generator.matrices[0]) + abs(self.click.matrices[0])
+        count, label = connected_components(pattern, directed=False)
+        order = np.argsort(label, kind="stable")
+        return np.split(order, np.searchsorted(label[order], np.arange(1, count)))
+
+    def _step_by_step(
+        self, vectors: Complex, steps: Array, watched: float, adjoint: bool
+    ) -> list[Complex]:
+        sparse = self._watched(self.begin, watched, adjoint)
+        # a small product costs less than finding its zeros
+        matrix = sparse.toarray() if sparse.shape[0] <= DENSE else sparse
+        found = np.zeros((len(steps) + 1, *vectors.shape), dtype=np.complex128)
+        for rows in self._parts:
+            inside = vectors[rows]
+            columns = np.flatnonzero(np.any(inside != 0, axis=0))
+            if len(columns):
+                part = _exponentials(matrix[rows][:, rows], inside[:, columns], steps)
+                found[:, rows[:, None], columns] = part
+        return list(found)
+
     def _watched(
         self, time: float, watched: float, adjoint: bool, ahead: bool = True
     ) -> "csr_array":
@@ -250,40 +278,38 @@ def _barycentric(x: float) -> Array:
     return np.asarray(row / row.sum())
 
 
-def _exponentials(matrix: "csr_array", vectors: Complex, steps: Array) -> list[Complex]:
+def _exponentials(matrix: "csr_array | Complex", vectors: Complex, steps: Array) -> list[Complex]:
     """Vectors before and after each step [s] of a generator that stands still, by Taylor series.
 
     The middle of the diagonal is taken out first: it halves the norm.
     """
-    from scipy.sparse import eye_array
-
     diagonal = matrix.diagonal().real
     middle = 0.5 * float(np.min(diagonal, initial=0.0) + np.max(diagonal, initial=-np.inf))
-    matrix = (matrix - middle * eye_array(matrix.shape[0], format="csr")).tocsr()
-    size = float(np.max(abs(matrix).sum(axis=0), initial=0.0))
+    if isinstance(matrix, np.ndarray):
+        matrix = matrix - middle * np.eye(len(matrix))
+    else:
+        from scipy.sparse import eye_array
+
+        matrix = (matrix - middle * eye_array(matrix.shape[0], format="csr")).tocsr()
+    size = float(abs(matrix).sum(axis=0).max(initial=0.0))
     y = vectors.astype(np.complex128)
-    found = [y]
+    found, terms = [y], 8
     for step in steps:
-        parts = max(1, int(np.ceil(size * step / 5)))
+        parts = max(1, int(np.ceil(size * step / REACH)))
         h = step / parts
-        scaled, terms = matrix * h, _terms_needed(size * h)
+        scaled, decay = matrix * h, np.exp(middle * h)
         for _ in range(parts):
-            term = y
-            for k in range(1, terms + 1):
-                term = (scaled @ term) / k
+            largest, term, k = np.abs(y).max(initial=0.0), y, 0
+            while True:
+                k += 1
+                term = (scaled @ term) * (1 / k)
                 y = y + term
-            y = y * np.exp(middle * h)
+                # as many terms as the last time, then as many as it takes
+                if k >= terms and np.abs(term).max(initial=0.0) <= 1e-16 * largest:
+                    break
+            terms, y = max(k - 1, 8), y * decay
         found.append(y)
     return found
-
-
-def _terms_needed(reach: float) -> int:
-    """Terms of the series of exp(x), |x| <= reach, down to 1e-18 of its first."""
-    size, k = 1.0, 0
-    while size > 1e-18:
-        k += 1
-        size *= reach / k
-    return k
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ CONVERTERS = ("scattering", "master-equation")
 """Engines that can compute a conversion."""
 
 
+def converter(engine: str) -> str:
+    """Engine of the steady conversion that goes with an engine of the photon."""
+    return "scattering" if engine in ("pulse", "node") else engine
+
+
 def grid_for(scenario: Scenario) -> SpectralGrid:
     """Frequencies that resolve every line of both arms: photons, devices and filters."""
     widths = []
@@ -99,8 +104,7 @@ def _converted(setup: ArmSetup, engine: str, grid: SpectralGrid) -> tuple[Conver
             f"arm {setup.name}: a blue pump makes pairs, it does not convert: single-click and "
             "two-click heralding need 'transducer.pump.sideband' = 'red'"
         )
-    steady = "scattering" if engine == "pulse" else engine
-    return convert(setup, steady, grid.omega), bandwidth_of(setup)
+    return convert(setup, converter(engine), grid.omega), bandwidth_of(setup)
 
 
 def _emitted(
@@ -126,6 +130,8 @@ def _emitted(
         return _pulsed(setup, grid)
     light = setup.device.pump_light(setup.pump)
     carrier = setup.device.converted_frequency(setup.pump)
+    if engine == "node":
+        return _captured(setup, grid, conversion, carrier)
     return emit(conversion, setup.emitter, grid, carrier, light)
 
 
@@ -147,6 +153,27 @@ def _pulsed(setup: ArmSetup, grid: SpectralGrid) -> Photon:
     return emit_pulsed(setup.device, setup.pump, setup.emitter, grid).photon
 
 
+def _captured(
+    setup: ArmSetup, grid: SpectralGrid, conversion: Conversion, carrier: float
+) -> Photon:
+    """Photon and qubit jointly, by virtual cavities."""
+    from transducer.captured_node import emit_captured
+
+    device, pump = setup.device, setup.pump
+    flux, offset = device.pump_light(pump)
+    return emit_captured(
+        device.hamiltonian(pump),
+        device.source,
+        device.target,
+        setup.emitter,
+        grid,
+        conversion.noise_out,
+        carrier,
+        centre=float(np.max(device.centre(pump))),
+        pump_light=(float(np.max(flux)), offset),
+    ).photon
+
+
 def same_device(one: ArmSetup, two: ArmSetup) -> bool:
     """Whether two arms convert alike."""
     return one.device == two.device and one.pump == two.pump
@@ -162,7 +189,7 @@ def evaluate(scenario: Scenario, scheme: Scheme, engine: str = "scattering") -> 
     scheme : Scheme
         Heralding scheme.
     engine : str
-        ``scattering``, ``master-equation`` or ``pulse``.
+        ``scattering``, ``master-equation``, ``pulse`` or ``node``.
 
     Returns
     -------

@@ -61,7 +61,7 @@ def link(
         typer.Argument(help="A TOML file, or the name of a shipped scenario.", show_default=True),
     ] = "metro",
     engine: Annotated[
-        str, typer.Option(help="all, scattering, master-equation or pulse.", metavar="NAME")
+        str, typer.Option(help="all, scattering, master-equation, pulse or node.", metavar="NAME")
     ] = "all",
     protocol: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it

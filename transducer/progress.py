@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Protocol
 
 QUIET = 2.0
@@ -69,7 +68,6 @@ def display_here() -> Display | None:
     return _Terminal() if sys.stderr.isatty() else None
 
 
-@dataclass
 class Progress:
     """Counts finished steps and shows them.
 
@@ -83,12 +81,10 @@ class Progress:
         Where to show it; None shows nothing.
     """
 
-    label: str
-    total: int
-    display: Display | None = None
-    done: int = 0
-    _start: float = field(default_factory=time.monotonic)
-    _shown: float = -1.0
+    def __init__(self, label: str, total: int, display: Display | None = None) -> None:
+        self.label, self.total, self.display = label, total, display
+        self.done = 0
+        self._start, self._shown = time.monotonic(), -1.0
 
     def step(self, count: int = 1) -> None:
         """Count `count` more finished steps."""
@@ -98,6 +94,12 @@ class Progress:
             return
         self._shown = now
         self.display.show(self.line(now))
+
+    def close(self) -> None:
+        """Show where it ended, if anything was shown."""
+        if self.display is not None and self._shown >= 0:
+            self.display.show(self.line(time.monotonic() - self._start))
+            self.display.close()
 
     def line(self, elapsed: float) -> str:
         """What is shown after `elapsed` seconds: share done, rate and time left."""
@@ -124,6 +126,4 @@ def progress(label: str, total: int) -> Iterator[Progress]:
     try:
         yield bar
     finally:
-        if bar.display is not None and bar._shown >= 0:
-            bar.display.show(bar.line(time.monotonic() - bar._start))
-            bar.display.close()
+        bar.close()

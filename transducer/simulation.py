@@ -17,11 +17,11 @@ from fibre.causes import CAUSES, fidelity_without
 from fibre.figures import LinkFigures
 from fibre.herald import Detection, Heralded, Scheme
 from fibre.link import Link, Row, budget, figures, seen
-from transducer.chain import bandwidth_of, convert, evaluate, link_of, same_device
+from transducer.chain import bandwidth_of, convert, converter, evaluate, link_of, same_device
 from transducer.conversion import Conversion
 from transducer.scenario import ArmSetup, Scenario, varied
 
-ENGINES = ("all", "scattering", "master-equation", "pulse")
+ENGINES = ("all", "scattering", "master-equation", "pulse", "node")
 """What may compute the link: ``all`` computes the conversion twice and compares."""
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
@@ -247,7 +247,7 @@ def _conversions(
             ArmConversion(
                 arm.name,
                 arm.device_name,
-                convert(arm, "scattering" if main == "pulse" else main, at),
+                convert(arm, converter(main), at),
                 convert(arm, "scattering", span),
                 width,
                 None if C is None else float(C),
@@ -376,6 +376,12 @@ def _warnings(
             said.append(
                 f"{found.device}: photon and noise of the link are those of the pump pulse, with "
                 "ring-up and ring-down; the transducer's table is that of a steady pump"
+            )
+        elif engine == "node":
+            said.append(
+                f"{found.device}: qubit and photon of the link are one density matrix from the "
+                "master equation, the qubit's decay while it emits included; the transducer's "
+                "table is that of scattering"
             )
         elif arm.pump is not None and arm.pump.pulse_length is not None:
             length = arm.pump.pulse_length
