@@ -93,6 +93,11 @@ class Held:
         rho = np.einsum("st,stabcd->abcd", prepared, self.table)
         return np.asarray(rho.reshape(2 * self.levels, 2 * self.levels))
 
+    @property
+    def mode_noise(self) -> float:
+        """Quanta in the mode if the qubit was dark [quanta], at the node's output."""
+        return float(self.populations(0.0) @ np.arange(self.levels))
+
     def populations(self, bright: float) -> Array:
         """Photon-number distribution for a qubit of this bright population [1], shape (n,)."""
         table = self.table

@@ -310,15 +310,24 @@ def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
 def _heralded_held(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
     """The same for photons that carry a joint state; what the nodes did is in it already."""
     one, two = link.arms
-    held = [
-        Held.gaussian(p.wave.norm, p.wave.mode_noise) if p.held is None else p.held
-        for p in (arm.photon for arm in link.arms)
-    ]
-    after = replace(
-        detection,
-        tau_a=detection.tau_a / held[0].transmission,
-        tau_b=detection.tau_b / held[1].transmission,
-    )
+    arriving = ((detection.tau_a, detection.noise_a), (detection.tau_b, detection.noise_b))
+    held, passed, shares = [], [], []
+    for arm, (tau, noise) in zip(link.arms, arriving, strict=True):
+        table = arm.photon.held
+        if table is None:
+            # a pure photon in Gaussian noise: the table that arrives with just this noise
+            norm = arm.photon.wave.norm
+            table = Held.gaussian(norm, float(np.max(noise / tau * norm)))
+        held.append(table)
+        passed.append(tau / table.transmission)
+        shares.append(passed[-1] * table.mode_noise)
+    mean = np.asarray(detection.noise_a + detection.noise_b) / 2
+    # the gate holds K modes of the mean noise; what the tables bring of it is taken off
+    brought = np.asarray(shares[0] + shares[1]) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(mean > 0, brought / np.where(mean > 0, mean, 1.0), 1.0)
+    modes = np.maximum(1.0, detection.noise_modes + 1.0 - share)
+    after = replace(detection, tau_a=passed[0], tau_b=passed[1], noise_modes=modes)
     station, schedule = link.station, link.schedule
     if scheme is Scheme.SINGLE_CLICK:
         pair = prepared_pair(one.photon.bright, two.photon.bright)
@@ -452,8 +461,14 @@ def _separability(link: Link, seen_: Detection, scheme: Scheme) -> Real:
     """
     station = link.station
     if any(arm.photon.held is not None for arm in link.arms):
-        half = [replace(arm, photon=replace(arm.photon, bright=0.5)) for arm in link.arms]
-        even = replace(link, arms=(half[0], half[1]))
+        half = [
+            replace(arm, photon=replace(arm.photon, bright=0.5, survival=1.0, coherence=1.0))
+            for arm in link.arms
+        ]
+        rms = station.phase_rms
+        if scheme is Scheme.TWO_CLICK:
+            rms = station.phase_change_rms / np.sqrt(2)
+        even = Link((half[0], half[1]), replace(station, phase_rms=rms), link.schedule)
         state = heralded(even, Scheme.SINGLE_CLICK, seen_).state
         coherence = np.abs(state[..., 1, 2])
         return np.asarray(state[..., 0, 0].real / coherence * state[..., 3, 3].real / coherence)

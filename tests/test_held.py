@@ -445,7 +445,7 @@ def _flat(table: Complex) -> Complex:
     [
         (_too_much, "misses the trace by 0.01"),
         (_turned, "lowest eigenvalue is -0"),
-        (_skewed, "Hermiticity by 1"),
+        (_skewed, "Hermiticity by 0.74"),
         (_without_memory, "must have the shape"),
         (_uneven, "must have the shape"),
         (_flat, "must have the shape"),

@@ -100,8 +100,10 @@ def emit_captured(
 
     Notes
     -----
-    The packet is the one that the cold device makes of the photon. The qubit's decay during the
-    whole emission is part of the joint state; the link's memory acts from the clock on.
+    The packet is the one that the cold device makes of the photon. The qubit's decay until the end
+    of the run is part of the joint state; the link's memory acts from the clock on. While it emits,
+    the virtual cavity takes up what the waveguide's bath held in the photon's mode: the noise of
+    the table is that of the Gaussian engine less the transmission times that bath's occupation.
     """
     checks.number("emit_captured: accuracy", accuracy, "1", above=0.0, below=1.0)
     incoming = TemporalMode.gaussian(source, 0.0, emitter.photon_fwhm, centre + emitter.offset)
@@ -137,7 +139,9 @@ def emit_captured(
             "offset is out of scale with the lines it meets"
         )
     wave = Wave(grid, amplitude / np.sqrt(inside), noise_out)
-    photon = replace(sent(wave, emitter, carrier, pump_light), held=held)
+    sending = sent(wave, emitter, carrier, pump_light)
+    # the table holds the qubit's decay until the end of the run, the photon's middle being zero
+    photon = replace(sending, held=held, clock=end + emitter.idle)
     return CapturedEmission(photon, packet, found)
 
 
