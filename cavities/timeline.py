@@ -67,6 +67,11 @@ class Timeline:
             pieces.append(np.linspace(a, b, max(1, int(np.ceil((b - a) / longest))) + 1)[:-1])
         return cls(np.concatenate([*pieces, marks[-1:]]))
 
+    def halved(self) -> "Timeline":
+        """Every step cut in two, the shortest ones too."""
+        middles = (self.edges[:-1] + self.edges[1:]) / 2
+        return Timeline(np.sort(np.concatenate([self.edges, middles])))
+
     @cached_property
     def steps(self) -> Array:
         """Lengths of the steps [s], shape (s,)."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavities import checks
-from cavities.errors import ParameterError
+from cavities.errors import ParameterError, ValidityError
 from cavities.timeline import Timeline
 from transducer.network import Amplitude, Mixing, Network
 
@@ -416,8 +416,16 @@ def _interpolated(
 ) -> Modulation:
     at = line.interpolate(values)
 
+    first, last = float(line.edges[0]), float(line.edges[-1])
+    slack = 1e-9 * (last - first)
+
     def factor(t: float) -> complex:
-        return complex(at(np.array([t]))[0])
+        if not first - slack <= t <= last + slack:
+            raise ValidityError(
+                f"this Hamiltonian follows its pulse from {first:.6g} s to {last:.6g} s, not at "
+                f"{t:.6g} s; make it with a longer window"
+            )
+        return complex(at(np.array([min(max(t, first), last)]))[0])
 
     real = bool(np.max(np.abs(values.imag)) == 0)
     return Modulation(factor, breaks, real)

@@ -199,6 +199,11 @@ class Device(ABC):
             raise ParameterError(
                 "hamiltonian: a window belongs to a pump with an envelope; give the pump a pulse"
             )
+        if np.size(pump.power) != 1:
+            raise ParameterError(
+                "hamiltonian: the master equation takes one device at a time, got "
+                f"{np.size(pump.power)} pump powers; loop over them"
+            )
         begin, end = window
         if not begin < end:
             raise ParameterError(f"hamiltonian: the window [s] must increase, got {window}")
@@ -229,7 +234,14 @@ class Device(ABC):
             lit = np.ones(len(line.times))
         else:
             relative = pump.envelope.amplitude(line.times)
-            drive = ring_up(self.pump_rate(pump), relative, line)
+            rate, first = self.pump_rate(pump), float(line.edges[0])
+            drive = ring_up(rate, relative, line)
+            if first > 0:  # what the pulse has filled before the line begins rings on
+                marks = [0.0, *(b for b in pump.envelope.breaks if 0 < b < first), first]
+                before = Timeline.between(marks, min(0.04 / abs(rate), first / 64))
+                filled = ring_up(rate, pump.envelope.amplitude(before.times), before)
+                held = before.interpolate(filled)(np.array([first]))[0]
+                drive = drive + held * np.exp(-rate * (line.times - first))
             lit = relative**2
         return self.in_time(pump, line.times, drive, lit)
 

@@ -389,6 +389,11 @@ class ElectroOptic(PumpedDevice):
                 "with_quantum_pump: leave tone_photons and the Stokes mode out; a tone is a "
                 "Fock or superposed start of the microwave mode here"
             )
+        if pump.envelope is not None:
+            raise ValidityError(
+                "with_quantum_pump: the frame is displaced by a steady field; give a pump without "
+                "an envelope"
+            )
         classical = self.hamiltonian(pump)
         single = complex(np.ravel(self.g0 + self.direct)[0])
         up = (Ladder("optical", True), Ladder("microwave", self._is_blue(pump)), Ladder("pump"))

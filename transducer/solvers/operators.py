@@ -70,7 +70,8 @@ def operators(hamiltonian: Hamiltonian, levels: Mapping[str, int]) -> Operators:
 
 def _root(warming: Modulation) -> Callable[[float], complex]:
     factor = warming.factor
-    return lambda t: complex(np.sqrt(np.real(factor(t))))
+    # an interpolated occupation may fall below zero by rounding before the light comes
+    return lambda t: complex(np.sqrt(max(0.0, float(np.real(factor(t))))))
 
 
 def _on(operator: "qutip.Qobj", name: str, counts: Mapping[str, int]) -> "qutip.Qobj":

@@ -102,8 +102,8 @@ def respond(
     rough = isinstance(pump.envelope, Sampled) or bool(getattr(device, "hot_baths", dict)())
     wanted = rtol if rtol is not None else (1e-5 if rough else 1e-8)
     step, before = 3.0 / max(rates), None
+    line = Timeline.between(breaks, step, _ringing(pump, fill, step * max(rates)))
     while True:
-        line = Timeline.between(breaks, step, _ringing(pump, fill, step * max(rates)))
         if len(line.steps) > LARGEST:
             raise ValidityError(
                 f"the pulse needs more than {LARGEST} steps of {step:.2g} s between {first:.3g} "
@@ -123,7 +123,7 @@ def respond(
             error = change / (3 if rough else 50)
             if error <= wanted:
                 return _judged(found, error, codes, device.caveats(pump))
-        before, step = asked, step / 2
+        before, step, line = asked, step / 2, line.halved()
 
 
 def _ringing(pump: Pump, fill: complex, reach: float) -> list[tuple[float, float, float]]:
