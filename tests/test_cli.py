@@ -120,7 +120,7 @@ def test_a_noise_beyond_any_fock_space_is_computed_by_scattering_and_said(tmp_pa
     alone = transducer(
         "link", "hot.toml", "--engine", "master-equation", "--no-files", cwd=tmp_path
     )
-    refused(alone, "hot.toml", "Fock space of dimension", "scattering engine is exact")
+    refused(alone, "hot.toml", "Fock space of dimension", "scattering and pulse engines are exact")
 
 
 EDITS = {

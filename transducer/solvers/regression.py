@@ -4,7 +4,9 @@ The regression theorem needs no more than one block per operator.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +34,7 @@ from transducer.solvers.truncation import Trial, first_guess, settle
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
+    from threadpoolctl import ThreadpoolController
 
 Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
@@ -41,6 +44,8 @@ DIRECT = 2500
 
 Above it, an incomplete one with iterations is faster: 0.15 s against 0.21 s at 3 100 unknowns,
 1.7 s against 300 s at 6 300 (three modes that conserve a parity alone)."""
+LARGEST = (40_000, 1024)
+"""Most unknowns of a steady state, and largest Hilbert-space dimension, that are tried."""
 DROP, FILL = 1e-3, 20
 """Entries dropped from the incomplete factors, and their largest growth."""
 
@@ -48,6 +53,19 @@ NOT_UNIQUE = (
     "the master equation has no unique steady state: some mode has no loss, or a qubit keeps what "
     "it stores; give every mode a port, or follow it in time instead"
 )
+
+
+@cache
+def _pools() -> "ThreadpoolController":
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """One BLAS thread: SuperLU's products are tiny, and idle threads that spin cost thirtyfold."""
+    limit: AbstractContextManager[object] = _pools().limit(limits=1, user_api="blas")
+    return limit
 
 
 class Factors:
@@ -59,7 +77,8 @@ class Factors:
         self.matrix = matrix
         self.direct = matrix.shape[0] <= DIRECT
         try:
-            self.factors = splu(matrix) if self.direct else spilu(matrix, DROP, FILL)
+            with _one_thread():
+                self.factors = splu(matrix) if self.direct else spilu(matrix, DROP, FILL)
         except RuntimeError as error:
             raise ValidityError(NOT_UNIQUE) from error
 
@@ -276,7 +295,8 @@ def settled(
         return count(Space(model.modes, chosen), symmetry, [zero])
 
     least = 1 if symmetry.exists and not len(symmetry.parities) else 2
-    return settle(trial, model, first_guess(model, Start(), accuracy), accuracy, size, least)
+    guess = first_guess(model, Start(), accuracy)
+    return settle(trial, model, guess, accuracy, size, least, LARGEST)
 
 
 def correlation(

@@ -94,6 +94,7 @@ def settle(
     accuracy: float,
     size: Callable[[Mapping[str, int]], int],
     least: int = 1,
+    largest: tuple[int, int] = (LARGEST_BLOCK, LARGEST_DIMENSION),
 ) -> tuple[Trial, Truncation]:
     """Enlarge every mode that leaks until no asked quantity moves by more than `accuracy`.
 
@@ -111,6 +112,8 @@ def settle(
         Unknowns that a choice of levels would need.
     least : int
         Levels added to each mode at least: 2 where only a parity is conserved.
+    largest : tuple of int
+        Most unknowns, and largest Hilbert-space dimension, that are tried.
 
     Returns
     -------
@@ -123,7 +126,7 @@ def settle(
     TruncationError
         If the space it would need is too large.
     """
-    _refuse(model, levels, size, None, 0.0, "")
+    _refuse(model, levels, size, largest, None, 0.0, "")
     began = time.monotonic()
     now = question(dict(levels))
     spent = time.monotonic() - began
@@ -139,7 +142,7 @@ def settle(
             larger[mode] += max(least, more, int(np.ceil(0.15 * levels[mode])))
         moved = f"; at {_by(levels)} a quantity still moved by {change:.2g} of its size"
         told = moved if np.isfinite(change) else ""
-        _refuse(model, larger, size, now.block, spent, told)
+        _refuse(model, larger, size, largest, now.block, spent, told)
         began = time.monotonic()
         then = question(dict(larger))
         spent = time.monotonic() - began
@@ -157,13 +160,14 @@ def _refuse(
     model: Hamiltonian,
     levels: Mapping[str, int],
     size: Callable[[Mapping[str, int]], int],
+    largest: tuple[int, int],
     solved: int | None,
     spent: float,
     told: str,
 ) -> None:
     dimension = int(np.prod(list(levels.values())))
-    block = size(levels) if dimension <= LARGEST_DIMENSION else None
-    if block is not None and block <= LARGEST_BLOCK:
+    block = size(levels) if dimension <= largest[1] else None
+    if block is not None and block <= largest[0]:
         return
     if block is None:
         block = dimension * dimension
@@ -177,7 +181,7 @@ def _refuse(
     )
     raise TruncationError(
         f"the master equation needs {_by(levels)}, a Fock space of dimension {dimension} "
-        f"({need}), beyond {LARGEST_BLOCK} unknowns or dimension {LARGEST_DIMENSION}{told}; "
+        f"({need}), beyond {largest[0]} unknowns or dimension {largest[1]}{told}; "
         f"{advice}"
     )
 
