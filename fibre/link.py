@@ -334,7 +334,12 @@ def _heralded_held(link: Link, scheme: Scheme, detection: Detection) -> Heralded
         state = herald_held(held[0], held[1], after, pair, station.phase_rms)
     else:
         gap = schedule.gap(station.gate, station.detector.dead_time)
-        waits = [qubit_channel(arm.memory, gap) for arm in link.arms]
+        # a table holds its node's decay until the clock: only what is left of the gap remains
+        held_for = [a.photon.clock - a.photon.emitted if a.photon.held else 0.0 for a in link.arms]
+        waits = [
+            qubit_channel(arm.memory, max(0.0, gap - own))
+            for arm, own in zip(link.arms, held_for, strict=True)
+        ]
         state = herald_held(held[0], held[1], after, prepared_pair(0.5, 0.5))
         flipped = decay(state, waits[0], waits[1])[..., ::-1, ::-1]
         state = herald_held(held[0], held[1], after, flipped, station.phase_change_rms)

@@ -20,6 +20,10 @@ from fibre.herald import Heralded
 Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
 
+UNRESOLVED = 1e-6
+"""Largest error of an interpolant [1]."""
+COARSE = 1e-3
+"""Largest share of a click rate in the upper orders that Gauss nodes see: its square is missed."""
 CHEBYSHEV = 14
 """Efficiencies at which a sweep over link efficiencies is computed."""
 
@@ -39,7 +43,9 @@ class Watch:
         Amplitude overlap of the two beams for what their shapes in time do not hold [1], in
         [0, 1].
     lag : float
-        How much later than A's the light of node B arrives [s].
+        How much later than A's the light of node B arrives [s], in what the nodes' timing does not
+        make up for: they emit such that their photons meet, so `ClickSource.delay` alone shifts
+        nothing here, it counts into the wait for the herald.
     """
 
     gate: tuple[float, float]
@@ -127,6 +133,10 @@ class Timed:
             Quadrature weights of `times` [s].
         """
         self._require_qubits()
+        if np.shape(weights) != self.times.shape:
+            raise ParameterError(
+                f"Timed.summed: give one weight [s] for each of {len(self.times)} click times"
+            )
         sign = np.array([1.0, 1.0, -1.0, -1.0])
         flipped = self.minus * sign[:, None] * sign
         return Heralded(np.einsum("t,...tij->...ij", weights, self.plus + flipped))
@@ -367,6 +377,14 @@ def on_off(
     low, length = watch.gate[0], watch.length
     t, weight = low + length * (x + 1) / 2, length / 2 * w
     single = herald_timed(one, two, t, watch, prepared)
+    # what the rate has in its upper Legendre orders, the nodes may have missed
+    orders = np.abs(np.polynomial.legendre.legvander(x, nodes - 1).T @ (w * single.rates))
+    upper = float(np.max(orders[-(nodes // 4) :]) / max(float(np.max(orders)), 1e-300))
+    if upper > COARSE:
+        raise ValidityError(
+            f"on_off: {nodes} nodes do not resolve the click rate in the gate ({upper:.1e} of it "
+            "in the upper quarter of the polynomials); raise 'nodes' or shorten the gate"
+        )
     first = np.einsum("t,tij->ij", weight, single.plus if sign > 0 else single.minus)
     both_signs = float(weight @ single.rates)
     shifted = (watch.gate[0] - watch.lag, watch.gate[1] - watch.lag)
@@ -468,6 +486,10 @@ def two_rounds(
                 "two_rounds needs nodes whose memory is a qubit, prepared and read in one basis, "
                 f"got {source.prepared} states prepared and {source.memory} read"
             )
+    if any(sign not in (1, -1) for sign in signs):
+        raise ParameterError(f"two_rounds: signs must be +1 or -1, got {signs}")
+    if np.shape(np.atleast_1d(times[0])) != np.shape(np.atleast_1d(times[1])):
+        raise ParameterError("two_rounds: give as many click times of one round as of the other")
     states = _prepared(one, two, prepared)
     shifted = (watch.gate[0] - watch.lag, watch.gate[1] - watch.lag)
     found = []
@@ -513,6 +535,8 @@ class Interpolant:
     ----------
     times : ndarray, shape (t,)
         Click times in the node's own time [s].
+    gate : tuple of float
+        In the node's own time [s].
     coefficients : tuple of ndarray
         Chebyshev coefficients of silent, click, left and right on [0, `largest`].
     largest : float
@@ -523,6 +547,7 @@ class Interpolant:
     """
 
     times: Array
+    gate: tuple[float, float]
     coefficients: tuple[Complex, Complex, Complex, Complex]
     largest: float
     error: float
@@ -572,6 +597,7 @@ def over_efficiency(
         With its measured error.
     """
     checks.number("over_efficiency: largest", largest, "1", above=0.0, at_most=1.0)
+    checks.number("over_efficiency: nodes", nodes, "1", at_least=2)
     k = np.arange(nodes)
     points = np.cos(np.pi * (k + 0.5) / nodes)
     tables = [responses(source, times, gate, largest * (p + 1) / 2) for p in points]
@@ -582,7 +608,7 @@ def over_efficiency(
         np.tensordot(transform, np.array([getattr(r, name) for r in tables]), axes=(1, 0))
         for name in names
     )
-    found = Interpolant(np.asarray(times), (silent_, click, left, right), largest, 0.0)
+    found = Interpolant(np.asarray(times), gate, (silent_, click, left, right), largest, 0.0)
     worst = 0.0
     for share in (0.03, 0.47, 0.98):
         direct, quick = responses(source, times, gate, share * largest), found.at(share * largest)
@@ -590,6 +616,11 @@ def over_efficiency(
             scale = max(float(np.max(np.abs(getattr(direct, name)), initial=0.0)), 1e-300)
             gap = np.abs(getattr(direct, name) - getattr(quick, name))
             worst = max(worst, float(np.max(gap, initial=0.0)) / scale)
+    if worst > UNRESOLVED:
+        raise ValidityError(
+            f"{nodes} efficiencies leave an error of {worst:.1e} in between; raise 'nodes' or "
+            "lower 'largest'"
+        )
     return replace(found, error=worst)
 
 
@@ -608,7 +639,7 @@ def sweep_efficiency(
     one, two : tuple of ClickSource and Interpolant
         The nodes, and their answers from `over_efficiency` at the same click times.
     efficiencies : tuple of two ndarray, shape (n,)
-        Of arm A and arm B, paired [1].
+        Of arm A and arm B, paired [1]; they stand in for what the sources carry.
     times : ndarray, shape (t,)
         Detector times [s].
     watch : Watch
@@ -625,9 +656,21 @@ def sweep_efficiency(
         raise ParameterError(
             "sweep_efficiency takes no lag; shift the click times of node B's interpolant instead"
         )
+    times = np.asarray(times, dtype=np.float64)
+    for _, table in (one, two):
+        if not np.array_equal(table.times, times) or table.gate != watch.gate:
+            raise ParameterError(
+                "sweep_efficiency: click times and gate must be those that the interpolants were "
+                "made for; make them anew with over_efficiency"
+            )
+    if np.shape(efficiencies[0]) != np.shape(efficiencies[1]):
+        raise ParameterError(
+            "sweep_efficiency: give as many efficiencies of arm A as of arm B, got "
+            f"{np.shape(efficiencies[0])} and {np.shape(efficiencies[1])}"
+        )
     states = _prepared(one[0], two[0], prepared)
     parts = [
         _applied(table.at(eta), state, source.memory)
         for (source, table), eta, state in zip((one, two), efficiencies, states, strict=True)
     ]
-    return _joined(one[0], two[0], (parts[0], parts[1]), efficiencies, np.asarray(times), watch)
+    return _joined(one[0], two[0], (parts[0], parts[1]), efficiencies, times, watch)

@@ -9,6 +9,7 @@ from cavities import checks
 from cavities.errors import ValidityError
 from cavities.wavepackets import TemporalMode
 from fibre.held import Held
+from fibre.memory import QubitChannel, qubit_channel
 from fibre.photon import Photon, SpectralGrid, Wave
 from transducer.hamiltonian import Hamiltonian, number
 from transducer.node import Emitter, sent
@@ -17,12 +18,17 @@ from transducer.solvers.itinerant import captured
 from transducer.solvers.reduced import Evolution, evolve
 from transducer.solvers.regression import steady
 from transducer.solvers.start import Start
+from transducer.solvers.symmetry import conserved
 
 Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
 
 POINTS = 1600
-"""Instants along the outgoing packet; a spline of order 5 goes between them."""
+"""Instants along the outgoing packet at first; a spline of order 5 goes between them."""
+RUNG_DOWN = 1e-9
+"""Share of the packet that may still come in the last eighth of its span [1]."""
+LONGEST = 1e3
+"""Longest ring-down that is followed, in lengths of the emission."""
 ACCURACY = 1e-5
 """Accuracy asked of the joint state."""
 
@@ -68,7 +74,7 @@ def emit_captured(
     Parameters
     ----------
     model : Hamiltonian
-        The transducer under its pump: any of them, Gaussian or not.
+        The transducer under its pump, Gaussian or not; it must conserve quanta but for losses.
     source, target : str
         Ports where the microwave photon comes in and where the light leaves.
     emitter : Emitter
@@ -94,37 +100,44 @@ def emit_captured(
     Raises
     ------
     ValidityError
-        If the link's frequencies do not hold the photon, or nothing is converted.
+        If the link's frequencies do not hold the photon, nothing is converted, the device makes
+        quanta by itself, or it rings for too long.
     TruncationError
         If the Fock space it would need is too large.
 
     Notes
     -----
-    The packet is the one that the cold device makes of the photon. The qubit's decay until the end
-    of the run is part of the joint state; the link's memory acts from the clock on. While it emits,
-    the virtual cavity takes up what the waveguide's bath held in the photon's mode: the noise of
-    the table is that of the Gaussian engine less the transmission times that bath's occupation.
+    The packet is the one that the cold device makes of the photon. The qubit's decay from six
+    widths before the photon's middle until it has rung down is part of the joint state; the link's
+    memory acts from the clock on. While it emits, the virtual cavity takes up what the waveguide's
+    bath held in the photon's mode: the noise of the table is that of the Gaussian engine less the
+    transmission times that bath's occupation.
     """
     checks.number("emit_captured: accuracy", accuracy, "1", above=0.0, below=1.0)
+    if not any(np.all(q > 0) or np.all(q < 0) for q in conserved(model).charges):
+        raise ValidityError(
+            "emit_captured: this device makes quanta by itself (a blue pump, or counter-rotating "
+            "terms), so a photon has no shape of its own; take the rotating-wave limit or the "
+            "pulse engine"
+        )
     incoming = TemporalMode.gaussian(source, 0.0, emitter.photon_fwhm, centre + emitter.offset)
     # six widths before and behind the middle hold all but 1e-8 of it
     reach = 0.5 * incoming.span[1]
-    slowest = min(sum(c.rate(m) for c in model.channels) for m in model.modes)
-    end = reach + 24.0 / slowest
-    node = spin_packet(replace(incoming, span=(-reach, reach)), emitter.memory)
+    node = spin_packet(replace(incoming, span=(-reach, reach)))
     cold = replace(model, channels=tuple(replace(c, occupation=0.0) for c in model.channels))
     lone = through(node, cold, source, target, emitter.efficiency)
-    packet, transmission = outgoing_packet(lone, -reach, end)
+    packet, transmission = outgoing_packet(lone, -reach, reach)
+    end = packet.span[1]
 
-    occupied = steady(
-        model,
-        {m: number(m) for m in model.modes},
-        accuracy=accuracy,
-    )
+    occupied = steady(model, {m: number(m) for m in model.modes}, accuracy=accuracy)
     warm = {m: max(0.0, v.real) for m, v in occupied.values.items()}
     full = through(node, model, source, target, emitter.efficiency, warm)
-    found, table = _table(full, packet, -reach, end, accuracy)
+    # the modes start uncorrelated: they are given as long to settle as they take to ring down
+    begin = -reach - (end - reach)
+    found, table = _table(full, packet, begin, end, accuracy)
     quiet = _table(lone, packet, -reach, end, accuracy)[1]
+    kept = qubit_channel(emitter.memory, end + reach)
+    table, quiet = _decayed(table, kept), _decayed(quiet, kept)
     levels = table.shape[3]
     padded = np.zeros_like(table)
     low = min(levels, quiet.shape[3])
@@ -145,7 +158,7 @@ def emit_captured(
     return CapturedEmission(photon, packet, found)
 
 
-def outgoing_packet(node: Node, begin: float, end: float) -> tuple[TemporalMode, float]:
+def outgoing_packet(node: Node, begin: float, sent_by: float) -> tuple[TemporalMode, float]:
     r"""Shape of the photon that leaves a cold node, and the probability that it does.
 
     .. math:: \psi(t) = 2\,\langle L(t)\rangle
@@ -154,35 +167,64 @@ def outgoing_packet(node: Node, begin: float, end: float) -> tuple[TemporalMode,
     Parameters
     ----------
     node : Node
-        With a mode ``photon`` that emits, all baths cold.
-    begin, end : float
-        Window [s].
+        With a mode ``photon`` that emits, all baths cold, quanta conserved but for losses.
+    begin, sent_by : float
+        The emitting mode emits between them [s]; the packet goes on until it has rung down.
+
+    Returns
+    -------
+    TemporalMode
+        Normalised; its span ends when all but 1e-9 of it has left.
+    float
+        Probability that the photon leaves by the port [1].
 
     Raises
     ------
     ValidityError
-        If nothing leaves.
+        If nothing leaves, or it rings for more than a thousand times the emission.
     """
     from scipy.interpolate import make_interp_spline
 
-    times = np.linspace(begin, end, POINTS)
     half = 1 / np.sqrt(2)
     start = Start.superposed((half, {}), (half, {"photon": 1}))
     operator = node.model.channel(node.port).leaving
-    run = evolve(
-        node.model, start, times, {"L": operator}, levels=dict.fromkeys(node.model.modes, 2)
-    )
-    psi = 2 * run.values["L"]
-    spline = make_interp_spline(times, psi, 5)
-    norm = float(np.sum(make_interp_spline(times, np.abs(psi) ** 2, 5).integrate(begin, end)))
-    if not norm > 1e-12:
+    length, tail, points = sent_by - begin, 0.5 * (sent_by - begin), POINTS
+    while tail <= LONGEST * length and points <= 16 * POINTS:
+        end = sent_by + tail
+        times = np.linspace(begin, end, points + 1)
+        run = evolve(
+            node.model, start, times, {"L": operator}, levels=dict.fromkeys(node.model.modes, 2)
+        )
+        psi = 2 * run.values["L"]
+        norms = [
+            float(make_interp_spline(times[::k], np.abs(psi[::k]) ** 2, 5).integrate(begin, end))
+            for k in (1, 2)
+        ]
+        late = float(np.sum(np.abs(psi[-(points // 8) :]) ** 2) / np.sum(np.abs(psi) ** 2))
+        if norms[0] < 1e-12:
+            break
+        if abs(norms[0] - norms[1]) > 1e-7 * norms[0]:
+            points *= 2
+        elif late > RUNG_DOWN:
+            tail *= 2
+        else:
+            shape = make_interp_spline(times, psi / np.sqrt(norms[0]), 5)
+            return TemporalMode(node.port, shape, (begin, end), (), 8 / (end - begin)), norms[0]
+    if norms[0] < 1e-12:
         raise ValidityError("the node sends no light: nothing of its photon leaves by the port")
-    root = np.sqrt(norm)
+    raise ValidityError(
+        f"the photon rings in the device for more than {tail:.3g} s after an emission of "
+        f"{length:.3g} s, too long to be followed; damp the slow mode or lengthen the photon"
+    )
 
-    def shape(t: Array) -> Complex:
-        return np.asarray(spline(t) / root, dtype=np.complex128)
 
-    return TemporalMode(node.port, shape, (begin, end), (), 8 / (end - begin)), norm
+def _decayed(table: Complex, kept: QubitChannel) -> Complex:
+    """Let the memory decay; nothing in the node depends on it once its photon is on the way."""
+    out = table * float(np.max(kept.coherence))
+    lit = table[:, :, 1, :, 1, :]
+    out[:, :, 1, :, 1, :] = float(np.max(kept.survival)) * lit
+    out[:, :, 0, :, 0, :] = table[:, :, 0, :, 0, :] + (1 - float(np.max(kept.survival))) * lit
+    return out
 
 
 def _table(

@@ -250,6 +250,12 @@ class Hamiltonian:
             twice = next(m for m in self.modes if self.modes.count(m) > 1)
             raise ParameterError(f"Hamiltonian: two modes are called '{twice}'; rename one")
         inside = [*self.terms, *(t for jump in self.jumps for t in jump.operator)]
+        names = [channel.name for channel in self.channels]
+        if len(set(names)) < len(names):
+            twice = next(n for n in names if names.count(n) > 1)
+            raise ParameterError(f"Hamiltonian: two ports are called '{twice}'; rename one")
+        for term in inside:
+            checks.number("Term.coefficient: size", abs(term.coefficient), "rad/s")
         used = {op.mode for term in inside for op in term.operators}
         used |= {mode for channel in self.channels for mode, _ in channel.amplitudes}
         used |= {mode for mode, _ in self.levels}

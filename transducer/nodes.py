@@ -469,6 +469,7 @@ def through(
         name=f"{node.port}.path",
         amplitudes=tuple((m, np.sqrt(1 - efficiency) * u) for m, u in emission.amplitudes),
         occupation=entry.occupation,
+        warming=entry.warming,
     )
     joined = chained(device, entry, node.model.modes, arriving, first=True)
     others = tuple(c for c in node.model.channels if c.name != node.port)

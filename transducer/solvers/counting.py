@@ -15,11 +15,11 @@ from transducer.conversion import Truncation
 from transducer.hamiltonian import Hamiltonian, Modulation, Polynomial, conjugate, product
 from transducer.nodes import Node
 from transducer.solvers.blocks import Block, Order, Piece, Space
-from transducer.solvers.reduced import complete, count
+from transducer.solvers.reduced import LOOKS, complete, count
 from transducer.solvers.regression import require_cold
 from transducer.solvers.start import Start
 from transducer.solvers.symmetry import Symmetry, change, conserved
-from transducer.solvers.truncation import Trial, first_guess, settle
+from transducer.solvers.truncation import Trial, first_guess, settle, strides
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -100,6 +100,7 @@ def emit_clicks(
     """
     if not begin < clock:
         raise ParameterError(f"emit_clicks: begin {begin:g} s must be before clock {clock:g} s")
+    checks.number("emit_clicks: memory_levels", memory_levels, "1", at_least=1)
     checks.number("emit_clicks: most", most, "1", at_least=1, at_most=2)
     require_cold(node.model.channel(node.port), "what is counted there")
     inner = begin + (clock - begin) * np.array([0.1, 0.3, 0.5, 0.7, 0.9])
@@ -134,7 +135,8 @@ def emit_clicks(
             orders = _orders(node, space, symmetry, memory_levels, most)
             return count(space, symmetry, orders)
 
-        _, truncation = settle(trial, node.model, guess, accuracy, size)
+        least = strides(node.model, bool(len(symmetry.parities)) or not symmetry.exists)
+        _, truncation = settle(trial, node.model, guess, accuracy, size, least)
         levels = truncation.levels
     source, size_, block = made(complete(node.model, levels))
     d = block.space.dimension
@@ -374,6 +376,8 @@ class Counts:
 
     def numbers(self, port: str) -> NDArray[np.int64]:
         """Clicks in each trajectory, shape (trajectories,)."""
+        if port not in self.ports:
+            raise ParameterError(f"Counts: port '{port}' was not listened to; {self.ports} were")
         k = self.ports.index(port)
         return np.array([len(run[k]) for run in self.times], dtype=np.int64)
 
@@ -435,6 +439,7 @@ def trajectories(
             "trajectories: the start must be pure; begin in the ground state and let the window "
             "open later"
         )
+    checks.number("trajectories: runs", runs, "1", at_least=2)
     if not 0 <= window[0] < window[1]:
         raise ParameterError(f"trajectories: the window [s] must lie after zero, got {window}")
     for port in ports:
@@ -462,10 +467,13 @@ def trajectories(
         "method": "vern7",
         "nsteps": 1_000_000,
     }
+    # no step crosses an edge of a pulse, and none is longer than a hundredth of the run
+    looks = map(float, np.linspace(0.0, window[1], LOOKS))
+    marks = (t for t in model.breaks() if 0 < t < window[1])
     found = qutip.mcsolve(
         H,
         qutip.Qobj(ket[:, None], dims=dims),
-        [0.0, window[1]],
+        sorted({*looks, *marks}),
         c_ops,
         ntraj=runs,
         seeds=seed,

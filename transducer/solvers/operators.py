@@ -7,7 +7,6 @@ import numpy as np
 
 from cavities.errors import ParameterError
 from transducer.hamiltonian import (
-    Channel,
     Hamiltonian,
     Ladder,
     Modulation,
@@ -124,8 +123,3 @@ def polynomial(
 def _plain(modulation: Modulation) -> object:
     factor = modulation.factor
     return lambda t: complex(factor(t))
-
-
-def leaving(channel: Channel, a: Mapping[str, "qutip.Qobj"]) -> "qutip.Qobj":
-    """Output operator L of a port [(rad/s)^1/2] from the annihilation operators of the modes."""
-    return sum(u * a[mode] for mode, u in channel.amplitudes)

@@ -20,7 +20,7 @@ from transducer.progress import Interrupted, Progress, progress
 from transducer.solvers.blocks import Block, Order, Piece, Space
 from transducer.solvers.start import Start
 from transducer.solvers.symmetry import Symmetry, change, conserved
-from transducer.solvers.truncation import Trial, first_guess, kept_modes, settle
+from transducer.solvers.truncation import Trial, first_guess, kept_modes, settle, strides
 
 if TYPE_CHECKING:
     import qutip
@@ -30,7 +30,7 @@ Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
 
 LOOKS = 101
-"""Instants at which a run with factors in time stops at least, lest it step over a pulse."""
+"""Instants at which a run stops at least: to look at the populations, and to see every pulse."""
 RTOL, ATOL = 1e-8, 1e-10
 """Tolerances of the integrator at the default accuracy of 1e-6."""
 
@@ -90,18 +90,27 @@ class Partial:
     ----------
     levels : mapping of str to int
         Levels it ran with.
+    times : ndarray, shape (t,)
+        Instants that were asked [s].
     done : int
         Instants that are finished.
+    reached : float
+        Instant of `vector` [s], at the last finished one or beyond it.
+    free : bool
+        Whether the levels were the toolkit's choice, still to be checked.
     values : mapping of str to ndarray of complex, shape (done,)
         What was asked, so far.
     vector : ndarray of complex
-        State at the last finished instant, in the coordinates of the run.
+        State at `reached`, in the coordinates of the run.
     populations : mapping of str to ndarray
         Largest populations so far.
     """
 
     levels: Mapping[str, int]
+    times: Array
     done: int
+    reached: float
+    free: bool
     values: Mapping[str, Complex]
     vector: Complex
     populations: Mapping[str, Array]
@@ -256,12 +265,16 @@ class Reduced:
         return np.asarray((self._turn * x)[i <= j])
 
     def run(
-        self, times: Array, breaks: Sequence[float], rtol: float, atol: float
-    ) -> "Iterable[tuple[int, Complex]]":
-        """Index and state [in these coordinates] at each of the `times`, one after the other."""
-        moving = any(p.modulation is not None for p in self.pieces)
-        engine = solver(self.pieces, rtol, atol)
-        yield from integrate(engine, self.vector, times, breaks, moving)
+        self,
+        times: Array,
+        breaks: Sequence[float],
+        rtol: float,
+        atol: float,
+        looks: bool = False,
+    ) -> "Iterable[tuple[int | None, float, Complex]]":
+        """Index, instant and state of each of the `times`; None for what lies between them."""
+        looks = looks or any(p.modulation is not None for p in self.pieces)
+        yield from integrate(solver(self.pieces, rtol, atol), self.vector, times, breaks, looks)
 
 
 def solver(pieces: Sequence[Piece], rtol: float, atol: float) -> "qutip.SESolver":
@@ -294,25 +307,25 @@ def integrate(
     vector: Complex,
     times: Array,
     breaks: Sequence[float],
-    moving: bool = False,
-) -> "Iterable[tuple[int, Complex]]":
-    """Step a QuTiP solver through `times` [s], stopping at `breaks` on the way."""
+    looking: bool = True,
+) -> "Iterable[tuple[int | None, float, Complex]]":
+    """Step a QuTiP solver through `times` [s], stopping at `breaks` and `LOOKS` on the way."""
     import qutip
 
     here = float(times[0])
-    yield 0, vector
+    yield 0, here, vector
     if len(times) == 1:
         return
     marks = [b for b in breaks if times[0] < b < times[-1]]
-    looks = [float(t) for t in np.linspace(times[0], times[-1], LOOKS)[1:-1]] if moving else []
+    count = LOOKS if looking else 2
+    looks = [float(t) for t in np.linspace(times[0], times[-1], count)[1:-1]]
     stops = sorted({*marks, *looks, *map(float, times[1:])})
     index = {float(t): k for k, t in enumerate(times)}
     engine.start(qutip.Qobj(vector[:, None]), here)
     broken = set(marks)
     for stop in stops:
         state = engine.step(stop)
-        if stop in index:
-            yield index[stop], state.full()[:, 0]
+        yield index.get(stop), stop, state.full()[:, 0]
         if stop in broken:  # the next stretch starts afresh, with its own first step
             engine.start(state, stop)
 
@@ -492,22 +505,26 @@ def evolve(
     route: list[str] = []
     states: dict[tuple[int, ...], Complex] = {}
 
-    def trial(chosen: dict[str, int], go_on: Partial | None = None) -> Trial:
-        with progress(f"master equation, {'x'.join(map(str, chosen.values()))}", len(times)) as bar:
-            answer, state, said = _follow(question, chosen, rtol, atol, bar, go_on)
+    free = levels is None
+
+    def trial(chosen: dict[str, int]) -> Trial:
+        go_on = resume if resume is not None and dict(resume.levels) == chosen else None
+        label = f"master equation, {'x'.join(map(str, chosen.values()))} levels"
+        with progress(label, len(times) + LOOKS - 1) as bar:
+            answer, state, said = _follow(question, chosen, rtol, atol, bar, go_on, free)
         states[tuple(chosen.values())] = state
         route.append(said)
         return answer
 
     truncation = None
-    if resume is not None:
-        levels = resume.levels
-    if levels is not None:
-        chosen = complete(model, levels)
-        answer = trial(chosen, resume)
+    free = levels is None and (resume is None or resume.free)
+    if not free:
+        chosen = complete(model, resume.levels if resume is not None else levels or {})
+        answer = trial(chosen)
     else:
-        least = 2 if len(question.symmetry.parities) or not question.symmetry.exists else 1
-        guess = first_guess(model, start, accuracy)
+        symmetry = question.symmetry
+        least = strides(model, bool(len(symmetry.parities)) or not symmetry.exists)
+        guess = first_guess(model, start, accuracy) if resume is None else dict(resume.levels)
         answer, truncation = settle(trial, model, guess, accuracy, question.size, least)
         chosen = dict(truncation.levels)
     values = {
@@ -529,6 +546,11 @@ def complete(model: Hamiltonian, levels: Mapping[str, int]) -> dict[str, int]:
         raise ParameterError(f"levels: there is no mode '{unknown[0]}'; there are {model.modes}")
     for mode, n in levels.items():
         checks.number(f"levels of {mode}", n, "1", at_least=1)
+    for mode, n in fixed.items():
+        if levels.get(mode, n) != n:
+            raise ParameterError(
+                f"levels: mode '{mode}' has {n} levels by its physics, not {levels[mode]}"
+            )
     missing = [m for m in model.modes if m not in levels and m not in fixed]
     if missing:
         raise ParameterError(f"levels: mode '{missing[0]}' has none; give each of {model.modes}")
@@ -542,6 +564,7 @@ def _follow(
     atol: float,
     bar: Progress,
     resume: Partial | None,
+    free: bool,
 ) -> tuple[Trial, Complex, str]:
     """One evolution at given levels: what was asked, the kept state and the route."""
     space = Space(question.model.modes, levels)
@@ -563,30 +586,36 @@ def _follow(
     highest = {mode: np.zeros(n) for mode, n in levels.items()}
     times, offset = question.times, 0
     if resume is not None:
-        offset = resume.done - 1
-        times = times[offset:]
-        reduced.vector = resume.vector
         _require_same(resume, question)
+        offset = resume.done - 1
+        times = np.concatenate([[resume.reached], times[resume.done :]])
+        reduced.vector = resume.vector
         for k, name in enumerate(question.asked):
             values[k, : resume.done] = resume.values[name]
         highest = {mode: np.array(p) for mode, p in resume.populations.items()}
         bar.step(offset)
-    vector, done = reduced.vector, offset
+    vector, done, reached = reduced.vector, max(offset, 0), float(times[0])
     try:
         if symmetry.exists:
-            steps = reduced.run(times, breaks, rtol, atol)
+            steps = reduced.run(times, breaks, rtol, atol, looks=free)
         else:
             steps = _plain_mesolve(question.model, space, reduced, times, breaks, rtol, atol)
-        for k, vector in steps:
-            values[:, offset + k] = rows @ vector + np.conj(mirrored @ vector)
+        for index, instant, vector in steps:
+            reached = instant
+            if index is not None:
+                if index > 0 or resume is None:
+                    values[:, offset + index] = rows @ vector + np.conj(mirrored @ vector)
+                done = offset + index + 1
             for mode, row in populations.items():
                 highest[mode] = np.maximum(highest[mode], (row @ vector).real)
-            done = offset + k + 1
             bar.step()
     except KeyboardInterrupt:
         partial = Partial(
             levels,
+            question.times,
             done,
+            reached,
+            free,
             {name: values[n, :done] for n, name in enumerate(question.asked)},
             vector,
             highest,
@@ -605,10 +634,11 @@ def _follow(
 
 
 def _require_same(resume: Partial, question: Question) -> None:
-    if set(resume.values) != set(question.asked) or resume.done > len(question.times):
+    same = np.array_equal(resume.times, question.times)
+    if set(resume.values) != set(question.asked) or not same:
         raise ParameterError(
             f"evolve: the interrupted run asked for {sorted(resume.values)} at "
-            f"{resume.done} instants or more; resume it with the same questions and times"
+            f"{len(resume.times)} instants; resume it with the same questions and times"
         )
 
 
@@ -690,7 +720,7 @@ def _plain_mesolve(
     breaks: Sequence[float],
     rtol: float,
     atol: float,
-) -> "Iterable[tuple[int, Complex]]":
+) -> "Iterable[tuple[int | None, float, Complex]]":
     """QuTiP's own master equation on the whole space, its states read in the block's order."""
     import qutip
 
@@ -702,7 +732,7 @@ def _plain_mesolve(
     solver = qutip.MESolver(H, c_ops, options=options)
     dims = [list(space.levels), list(space.levels)]
     rho = qutip.Qobj(reduced.block.unpack(reduced.block_vector(reduced.vector)), dims=dims)
-    yield 0, reduced.vector
+    yield 0, float(times[0]), reduced.vector
     if len(times) == 1:
         return
     marks = {b for b in breaks if times[0] < b < times[-1]}
@@ -711,7 +741,6 @@ def _plain_mesolve(
     looks = [float(t) for t in np.linspace(times[0], times[-1], LOOKS)[1:-1]]
     for stop in sorted({*marks, *looks, *map(float, times[1:])}):
         rho = solver.step(stop)
-        if stop in index:
-            yield index[stop], reduced.coordinates(rho.full())
+        yield index.get(stop), stop, reduced.coordinates(rho.full())
         if stop in marks:
             solver.start(rho, stop)

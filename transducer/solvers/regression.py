@@ -30,7 +30,7 @@ from transducer.solvers.reduced import (
 )
 from transducer.solvers.start import Start
 from transducer.solvers.symmetry import change, conserved
-from transducer.solvers.truncation import Trial, first_guess, settle
+from transducer.solvers.truncation import Trial, first_guess, settle, strides
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -50,8 +50,9 @@ DROP, FILL = 1e-3, 20
 """Entries dropped from the incomplete factors, and their largest growth."""
 
 NOT_UNIQUE = (
-    "the master equation has no unique steady state: some mode has no loss, or a qubit keeps what "
-    "it stores; give every mode a port, or follow it in time instead"
+    "the master equation has no unique steady state: some mode has no loss, a qubit keeps what it "
+    "stores, or a drive keeps some states apart; give every mode a port, or follow it in time "
+    "instead"
 )
 
 
@@ -294,7 +295,7 @@ def settled(
     def size(chosen: Mapping[str, int]) -> int:
         return count(Space(model.modes, chosen), symmetry, [zero])
 
-    least = 1 if symmetry.exists and not len(symmetry.parities) else 2
+    least = strides(model, bool(len(symmetry.parities)) or not symmetry.exists)
     guess = first_guess(model, Start(), accuracy)
     return settle(trial, model, guess, accuracy, size, least, LARGEST)
 
@@ -338,8 +339,8 @@ def correlation(
         solved = Stationary(model, chosen)
         block, x = solved.times(right, None)
         row = block.functional(left)
-        steps = integrate(solver(block.generator(model), RTOL, ATOL), x, grid, ())
-        values = np.array([row @ v for _, v in steps])
+        steps = integrate(solver(block.generator(model), RTOL, ATOL), x, grid, (), False)
+        values = np.array([row @ v for k, _, v in steps if k is not None])
         populations = {mode: solved.populations(mode) for mode in model.modes}
         return Trial((values,), populations, block.size)
 
@@ -448,13 +449,16 @@ def coherence(
         dtype=np.complex128,
     )
     breaks = model.breaks()
-    moving = next(iter(model.modulations()), None) is not None
     G = np.zeros((len(times), len(times)), dtype=np.complex128)
     with progress("two-time correlation", len(times)) as bar:
-        for m, vector in forward.run(times, breaks, rtol, atol):
+        for m, _, vector in forward.run(times, breaks, rtol, atol):
+            if m is None:
+                continue
             x = forward.block_vector(vector)
             lowered_now = sum(f * (move @ x) for f, move in zip(factors[:, m], maps, strict=True))
-            for k, v in integrate(onwards, np.asarray(lowered_now), times[m:], breaks, moving):
+            for k, _, v in integrate(onwards, np.asarray(lowered_now), times[m:], breaks):
+                if k is None:
+                    continue
                 seen = [np.conj(f) * (r @ v) for f, r in zip(factors[:, m + k], rows, strict=True)]
                 G[m + k, m] = sum(seen)
                 G[m, m + k] = np.conj(G[m + k, m])

@@ -1,6 +1,6 @@
 """The state in which a master equation starts, before anyone has chosen a number of levels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,19 +69,15 @@ class Start:
         """Put the named modes in thermal states [quanta] instead of their ground states."""
         return Start(self.ket, (*self.thermal, *sorted(occupations.items())))
 
-    def highest(self, mode: str) -> int:
-        """Highest level of a mode that is occupied, thermal tails left out."""
-        return max((n for _, numbers in self.ket for m, n in numbers if m == mode), default=0)
-
     @property
     def modes(self) -> set[str]:
         """Modes it speaks of."""
         return {m for _, ket in self.ket for m, _ in ket} | {m for m, _ in self.thermal}
 
-    @property
-    def excitations(self) -> int:
-        """Largest number of quanta in one of the superposed states."""
-        return max(sum(n for _, n in numbers) for _, numbers in self.ket)
+    def excitations(self, modes: Iterable[str]) -> int:
+        """Largest number of quanta that one of the superposed states has in these modes."""
+        counted = set(modes)
+        return max(sum(n for m, n in numbers if m in counted) for _, numbers in self.ket)
 
     def matrix(self, space: Space) -> "csr_array":
         """Density matrix, shape (d, d); thermal states are cut and normalised."""

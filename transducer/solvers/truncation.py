@@ -11,6 +11,7 @@ from cavities.errors import TruncationError
 from transducer.conversion import Truncation
 from transducer.hamiltonian import Hamiltonian
 from transducer.solvers.start import Start
+from transducer.solvers.symmetry import change
 
 LARGEST_BLOCK = 300_000
 """Largest number of unknowns that is tried."""
@@ -58,7 +59,8 @@ def first_guess(model: Hamiltonian, start: Start, accuracy: float) -> dict[str, 
         tail = int(np.ceil(np.log(accuracy) / np.log(n / (1 + n)))) if n > 0 else 0
         if len(model.growing) > 2:  # couplings cool: start small, the check enlarges
             tail = min(tail, 3 if len(model.growing) == 3 else 1)
-        levels[mode] = max(2, 1 + start.excitations + tail)
+        quanta = start.excitations(model.growing)
+        levels[mode] = max(2, 1 + quanta + tail)
     return levels
 
 
@@ -93,7 +95,7 @@ def settle(
     levels: Mapping[str, int],
     accuracy: float,
     size: Callable[[Mapping[str, int]], int],
-    least: int = 1,
+    least: Mapping[str, int],
     largest: tuple[int, int] = (LARGEST_BLOCK, LARGEST_DIMENSION),
 ) -> tuple[Trial, Truncation]:
     """Enlarge every mode that leaks until no asked quantity moves by more than `accuracy`.
@@ -110,8 +112,8 @@ def settle(
         Largest change allowed, relative to the largest value of each quantity [1].
     size : callable
         Unknowns that a choice of levels would need.
-    least : int
-        Levels added to each mode at least: 2 where only a parity is conserved.
+    least : mapping of str to int
+        Levels added to each mode at least, from `strides`.
     largest : tuple of int
         Most unknowns, and largest Hilbert-space dimension, that are tried.
 
@@ -131,15 +133,18 @@ def settle(
     now = question(dict(levels))
     spent = time.monotonic() - began
     change, spread = np.inf, False
+    untried = set(model.growing)
     while True:
         larger = dict(levels)
-        leaks = {m: leak(now.populations[m], least) for m in model.growing}
+        leaks = {m: leak(now.populations[m], least[m]) for m in model.growing}
         most = max(leaks.values(), default=0.0)
         for mode, population in leaks.items():
-            if population < min(most, CLOSED * accuracy):
+            # a mode that was never enlarged may seem closed because nothing fits into it
+            if mode not in untried and population < min(most, CLOSED * accuracy):
                 continue
             more = missing_levels(now.populations[mode], change / accuracy) if spread else 0
-            larger[mode] += max(least, more, int(np.ceil(0.15 * levels[mode])))
+            larger[mode] += max(least[mode], more, int(np.ceil(0.15 * levels[mode])))
+            untried.discard(mode)
         moved = f"; at {_by(levels)} a quantity still moved by {change:.2g} of its size"
         told = moved if np.isfinite(change) else ""
         _refuse(model, larger, size, largest, now.block, spent, told)
@@ -190,9 +195,21 @@ def _by(levels: Mapping[str, int]) -> str:
     return " x ".join(str(n) for n in levels.values()) + " levels (" + ", ".join(levels) + ")"
 
 
-def settled_at(question: Callable[[dict[str, int]], Trial], levels: Mapping[str, int]) -> Trial:
-    """Answer at levels that the user has chosen, unchecked."""
-    return question(dict(levels))
+def strides(model: Hamiltonian, parity: bool) -> dict[str, int]:
+    """Levels by which each mode must grow to notice what was missing: the longest step of a term.
+
+    Parameters
+    ----------
+    model : Hamiltonian
+        Its terms and jumps.
+    parity : bool
+        Whether only a parity is conserved, or nothing: then every other level may stay empty.
+    """
+    operators = [model.terms, *(operator for _, _, operator in model.collapses())]
+    moved = [change(term, model.modes) for operator in operators for term in operator]
+    longest = np.max(np.abs(np.array([np.zeros(len(model.modes)), *moved])), axis=0)
+    least = 2 if parity else 1
+    return {m: max(least, int(n)) for m, n in zip(model.modes, longest, strict=True)}
 
 
 def kept_modes(modes: Sequence[str], kept: Sequence[str]) -> tuple[int, ...]:
