@@ -15,7 +15,8 @@ from transducer.conversion import Truncation
 from transducer.hamiltonian import Hamiltonian, Modulation, Polynomial, conjugate, product
 from transducer.nodes import Node
 from transducer.solvers.blocks import Block, Order, Piece, Space
-from transducer.solvers.reduced import LOOKS, complete, count
+from transducer.solvers.coordinates import LOOKS
+from transducer.solvers.reduced import complete, count
 from transducer.solvers.regression import require_cold
 from transducer.solvers.start import Start
 from transducer.solvers.symmetry import Symmetry, change, conserved

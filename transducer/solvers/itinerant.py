@@ -22,7 +22,8 @@ from transducer.hamiltonian import (
     conjugate,
     product,
 )
-from transducer.solvers.reduced import ATOL, RTOL, Evolution, evolve
+from transducer.solvers.coordinates import ATOL, RTOL
+from transducer.solvers.reduced import Evolution, evolve
 from transducer.solvers.regression import coherence
 from transducer.solvers.start import Start
 

@@ -18,16 +18,8 @@ from transducer.conversion import Truncation
 from transducer.hamiltonian import Channel, Hamiltonian, Polynomial, Term
 from transducer.progress import progress
 from transducer.solvers.blocks import Block, Order, Space
-from transducer.solvers.reduced import (
-    ATOL,
-    RTOL,
-    Question,
-    Reduced,
-    complete,
-    count,
-    integrate,
-    solver,
-)
+from transducer.solvers.coordinates import ATOL, RTOL, Reduced, integrate, solver
+from transducer.solvers.reduced import Question, complete, count
 from transducer.solvers.start import Start
 from transducer.solvers.symmetry import change, conserved
 from transducer.solvers.truncation import Trial, first_guess, settle, strides
