@@ -51,7 +51,7 @@ class _Notebook:
     def __init__(self) -> None:
         from IPython.display import display
 
-        self.handle = display({"text/plain": ""}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self.handle = display({"text/plain": ""}, raw=True, display_id=True)
 
     def show(self, line: str) -> None:
         self.handle.update({"text/plain": line}, raw=True)
