@@ -15,7 +15,6 @@ from fibre.detectors import Station
 from fibre.distil import hashing_bound, negativity
 from fibre.elements import Element, FibreSpan, decibels
 from fibre.figures import LinkFigures
-from fibre.held import Held, herald_held
 from fibre.herald import (
     Detection,
     Heralded,
@@ -309,6 +308,8 @@ def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
 
 def _heralded_held(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
     """The same for photons that carry a joint state; what the nodes did is in it already."""
+    from fibre.held import Held, herald_held
+
     one, two = link.arms
     arriving = ((detection.tau_a, detection.noise_a), (detection.tau_b, detection.noise_b))
     held, passed, shares = [], [], []

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from cavities import checks
 from cavities.constants import Real, ordinary
 from cavities.errors import ParameterError, ValidityError
-from fibre.held import Held
 
 if TYPE_CHECKING:
     from fibre.elements import Filter
+    from fibre.held import Held
 
 Spectrum = NDArray[np.float64]
 Amplitude = NDArray[np.complex128]
@@ -269,7 +269,7 @@ class Photon:
     pump_flux: Real = 0.0
     pump_offset: float = 0.0
     gate: float | None = None
-    held: Held | None = None
+    held: "Held | None" = None
 
     def __post_init__(self) -> None:
         checks.probability("Photon.bright", self.bright)

@@ -1,6 +1,7 @@
 """What every device can be asked, whatever it is made of."""
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,12 @@ from cavities.errors import ParameterError, ValidityError
 from cavities.pump import Pump
 from cavities.rules import Rule, settle
 from cavities.timeline import Timeline, ring_up
-from transducer.hamiltonian import Hamiltonian, on_the_board
 from transducer.linear import LinearDevice, langevin
 from transducer.network import Amplitude, Network
 from transducer.tabulated import Tabulated
+
+if TYPE_CHECKING:
+    from transducer.hamiltonian import Hamiltonian
 
 LONGEST = 2e5
 """Most steps of a pulse that are kept for the master equation."""
@@ -172,7 +175,7 @@ class Device(ABC):
 
     def hamiltonian(
         self, pump: Pump | None, window: tuple[float, float] | None = None
-    ) -> Hamiltonian:
+    ) -> "Hamiltonian":
         """Hamiltonian and baths under this pump; they share no algebra with `linearise`.
 
         Rates, occupations and couplings are computed once for both; the dynamics are not.
@@ -192,6 +195,8 @@ class Device(ABC):
         ParameterError
             If a window is given for a pump without envelope.
         """
+        from transducer.hamiltonian import on_the_board
+
         settle(self.rules(pump))
         if window is None:
             return on_the_board(self.network(pump))
@@ -279,7 +284,7 @@ class UnpumpedDevice(Device):
 
     def hamiltonian(
         self, pump: Pump | None = None, window: tuple[float, float] | None = None
-    ) -> Hamiltonian:
+    ) -> "Hamiltonian":
         """It has none.
 
         Raises

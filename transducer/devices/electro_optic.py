@@ -4,6 +4,7 @@ Pump light, one microwave mode and one optical mode mix in a Pockels medium.
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,8 +17,10 @@ from cavities.modes import Mode
 from cavities.pump import Pump, Sideband, depleted_photons, tone_loss
 from cavities.rules import Rule, Status, settle
 from transducer.devices.pumped import PumpedDevice, need, wrong_side
-from transducer.hamiltonian import Channel, Hamiltonian, Ladder, Term
 from transducer.network import Amplitude, Coupling, Door, Mixing, Network, Resonance
+
+if TYPE_CHECKING:
+    from transducer.hamiltonian import Hamiltonian
 
 RESOLVED = 0.1
 """Largest linewidth or coupling over the microwave frequency for one sideband to stand alone."""
@@ -360,7 +363,7 @@ class ElectroOptic(PumpedDevice):
         doors += self._stokes_doors(n_p, dose)
         return Network(tuple(modes), tuple(doors), tuple(couplings), tuple(neglected))
 
-    def with_quantum_pump(self, pump: Pump) -> Hamiltonian:
+    def with_quantum_pump(self, pump: Pump) -> "Hamiltonian":
         r"""Hamiltonian in which the pump is a quantum mode, in the frame displaced by its field.
 
         .. math:: H/\hbar = \dots + g_0\,a^\dagger b\,(\alpha+p) + \mathrm{h.c.}
@@ -384,6 +387,8 @@ class ElectroOptic(PumpedDevice):
         ValidityError
             With a tone or a Stokes mode, which it does not hold.
         """
+        from transducer.hamiltonian import Channel, Ladder, Term
+
         if np.any(self.tone_photons) or self.stokes is not None:
             raise ValidityError(
                 "with_quantum_pump: leave tone_photons and the Stokes mode out; a tone is a "
