@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
+from cavities import ValidityError
 from cavities.wavepackets import TemporalMode
 from fibre import Detection, Link, Memory, Scheme, SpectralGrid, evaluate_link, gaussian_amplitude
 from fibre.causes import CAUSES, fidelity_without
@@ -483,3 +484,24 @@ def test_without_its_noise_a_link_with_tables_is_the_quiet_one(
     quiet = without_noise(held, scheme)
     assert quiet == pytest.approx(without_noise(target, scheme), abs=1e-12)
     assert quiet > evaluate_link(held, scheme).fidelity + 0.05
+
+
+def test_devices_that_it_cannot_follow_are_refused_with_a_reason() -> None:
+    """Quanta made by the device itself, and a mode far too fast for the photon."""
+    model = electro_optic()
+    emitter = Emitter(FOREVER, 0.12, FWHM)
+    ports = ("microwave.waveguide", "optical.out")
+    squeeze = Term(0.05, (Ladder("o", True), Ladder("e", True)))
+    making = replace(model, terms=(*model.terms, squeeze, squeeze.adjoint()))
+    with pytest.raises(ValidityError, match="makes quanta by itself"):
+        emit_captured(making, *ports, emitter, GRID, NOISE, CARRIER)
+    broad = replace(
+        model,
+        channels=(*model.channels, Channel("optical.drain", (("o", 40.0),), 0.0)),
+    )
+    with pytest.raises(ValidityError, match="scattering or pulse engine"):
+        emit_captured(broad, *ports, emitter, GRID, NOISE, CARRIER)
+    deaf = replace(model, channels=tuple(c for c in model.channels if c.name != "optical.out"))
+    deaf = replace(deaf, channels=(*deaf.channels, Channel("optical.out", (), 0.0)))
+    with pytest.raises(ValidityError, match="sends no light"):
+        emit_captured(deaf, *ports, emitter, GRID, NOISE, CARRIER)

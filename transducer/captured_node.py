@@ -27,6 +27,8 @@ POINTS = 1600
 """Instants along the outgoing packet at first; a spline of order 5 goes between them."""
 RUNG_DOWN = 1e-9
 """Share of the packet that may still come in the last eighth of its span [1]."""
+STIFF = 5e3
+"""Largest linewidth times length of the run that is integrated."""
 LONGEST = 1e3
 """Longest ring-down that is followed, in lengths of the emission."""
 ACCURACY = 1e-5
@@ -101,7 +103,7 @@ def emit_captured(
     ------
     ValidityError
         If the link's frequencies do not hold the photon, nothing is converted, the device makes
-        quanta by itself, or it rings for too long.
+        quanta by itself, rings for too long, or has a mode that is too fast to be followed.
     TruncationError
         If the Fock space it would need is too large.
 
@@ -134,6 +136,13 @@ def emit_captured(
     full = through(node, model, source, target, emitter.efficiency, warm)
     # the modes start uncorrelated: they are given as long to settle as they take to ring down
     begin = -reach - (end - reach)
+    fastest = max(sum(c.rate(m) for c in model.channels) for m in model.modes)
+    if fastest * (end - begin) > STIFF:
+        raise ValidityError(
+            f"emit_captured: the fastest mode decays {fastest * (end - begin):.2g} times over "
+            f"while the photon passes, more than {STIFF:.0e}: the master equation would take hours; "
+            "use the scattering or pulse engine, or eliminate that mode"
+        )
     found, table = _table(full, packet, begin, end, accuracy)
     quiet = _table(lone, packet, -reach, end, accuracy)[1]
     kept = qubit_channel(emitter.memory, end + reach)
@@ -200,9 +209,9 @@ def outgoing_packet(node: Node, begin: float, sent_by: float) -> tuple[TemporalM
             float(make_interp_spline(times[::k], np.abs(psi[::k]) ** 2, 5).integrate(begin, end))
             for k in (1, 2)
         ]
-        late = float(np.sum(np.abs(psi[-(points // 8) :]) ** 2) / np.sum(np.abs(psi) ** 2))
         if norms[0] < 1e-12:
             break
+        late = float(np.sum(np.abs(psi[-(points // 8) :]) ** 2) / np.sum(np.abs(psi) ** 2))
         if abs(norms[0] - norms[1]) > 1e-7 * norms[0]:
             points *= 2
         elif late > RUNG_DOWN:
