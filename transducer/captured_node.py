@@ -140,7 +140,7 @@ def emit_captured(
     if fastest * (end - begin) > STIFF:
         raise ValidityError(
             f"emit_captured: the fastest mode decays {fastest * (end - begin):.2g} times over "
-            f"while the photon passes, more than {STIFF:.0e}: the master equation would take hours; "
+            f"while the photon passes, more than {STIFF:.0e}: it would take hours; "
             "use the scattering or pulse engine, or eliminate that mode"
         )
     found, table = _table(full, packet, begin, end, accuracy)
