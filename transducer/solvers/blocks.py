@@ -295,6 +295,15 @@ class Block:
         return np.asarray(self.i == self.j, dtype=np.complex128)
 
 
+def closure(pattern: "csr_array", reached: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """All that a map of this pattern, applied any number of times, reaches from `reached`."""
+    while True:
+        found = np.asarray(reached | ((pattern @ reached.astype(np.float64)) > 0))
+        if np.array_equal(found, reached):
+            return found
+        reached = found
+
+
 def _dag_times(q: Shift, p: Shift) -> Shift:
     """q^dag p: |i> -> p_i |i+s_p> -> conj(q at the level it came from)."""
     step = p.step - q.step

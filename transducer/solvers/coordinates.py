@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from transducer.hamiltonian import Hamiltonian, Modulation
-from transducer.solvers.blocks import Block, Order, Piece, Space
+from transducer.hamiltonian import Hamiltonian
+from transducer.solvers.blocks import Block, Order, Piece, Space, closure
+from transducer.solvers.operators import coefficient
 from transducer.solvers.symmetry import Symmetry, change
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class Reduced:
         self.block = Block(space, symmetry, orders)
         pieces = self.block.generator(model)
         x = self.block.pack(start)
-        reached = _closure(pieces, np.flatnonzero(x))
+        pattern = sum(abs(p.matrix) for p in pieces)
+        reached = np.flatnonzero(closure(pattern, x != 0))
         self.reached = reached
         self.pieces = tuple(Piece(p.modulation, _square(p.matrix, reached)) for p in pieces)
         self.vector = x[reached]
@@ -198,7 +200,7 @@ def solver(pieces: Sequence[Piece], rtol: float, atol: float) -> "qutip.SESolver
         if piece.modulation is None:
             parts.append(operator)
         else:
-            parts.append([operator, qutip.coefficient(_plain(piece.modulation))])
+            parts.append([operator, coefficient(piece.modulation)])
     options = {
         "method": "vern7",
         "rtol": rtol,
@@ -240,27 +242,7 @@ def integrate(
             engine.start(state, stop)
 
 
-def _plain(modulation: Modulation) -> object:
-    factor = modulation.factor
-    return lambda t: complex(factor(t))
-
-
 def _square(matrix: "csr_array", keep: NDArray[np.int64]) -> "csr_array":
     if len(keep) == matrix.shape[0]:
         return matrix
     return matrix[keep][:, keep]
-
-
-def _closure(pieces: Sequence[Piece], support: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Everything that the pieces can reach from the elements in `support`, sorted."""
-    size = pieces[0].matrix.shape[0]
-    reached = np.zeros(size, dtype=bool)
-    reached[support] = True
-    patterns = [abs(p.matrix) for p in pieces]
-    while True:
-        found = reached.copy()
-        for pattern in patterns:
-            found |= (pattern @ reached.astype(np.float64)) > 0
-        if np.array_equal(found, reached):
-            return np.flatnonzero(reached)
-        reached = found

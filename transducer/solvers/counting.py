@@ -14,7 +14,7 @@ from fibre.clicks import SAMPLES, ClickSource, Superoperator, responses, stretch
 from transducer.conversion import Truncation
 from transducer.hamiltonian import Hamiltonian, Modulation, Polynomial, conjugate, product
 from transducer.nodes import Node
-from transducer.solvers.blocks import Block, Order, Piece, Space
+from transducer.solvers.blocks import Block, Order, Piece, Space, closure
 from transducer.solvers.coordinates import LOOKS
 from transducer.solvers.reduced import complete, count
 from transducer.solvers.regression import require_cold
@@ -23,7 +23,7 @@ from transducer.solvers.symmetry import Symmetry, change, conserved
 from transducer.solvers.truncation import Trial, first_guess, settle, strides
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+    pass
 
 Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
@@ -344,17 +344,9 @@ def _needed(
 ) -> NDArray[np.int64]:
     """Elements that the inputs can reach and that the outputs can see."""
     pattern = sum(abs(p.matrix) for pieces in maps for p in pieces)
-    ahead = _closed(pattern, np.any(inputs != 0, axis=1))
-    behind = _closed(pattern.T.tocsr(), np.any(outputs != 0, axis=0))
+    ahead = closure(pattern, np.any(inputs != 0, axis=1))
+    behind = closure(pattern.T.tocsr(), np.any(outputs != 0, axis=0))
     return np.flatnonzero(ahead & behind)
-
-
-def _closed(pattern: "csr_array", reached: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    while True:
-        found = np.asarray(reached | ((pattern @ reached.astype(np.float64)) > 0))
-        if np.array_equal(found, reached):
-            return found
-        reached = found
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,13 @@ def polynomial(
         return still
     parts: list[object] = [still]
     for modulation, made in moving.items():
-        parts.append([made, qutip.coefficient(_plain(modulation))])
+        parts.append([made, coefficient(modulation)])
     return qutip.QobjEvo(parts)
 
 
-def _plain(modulation: Modulation) -> object:
+def coefficient(modulation: Modulation) -> object:
+    """QuTiP's coefficient of a factor in time."""
+    import qutip
+
     factor = modulation.factor
-    return lambda t: complex(factor(t))
+    return qutip.coefficient(lambda t: complex(factor(t)))
