@@ -30,3 +30,7 @@ class TruncationError(PhysicsError):
 
 class DataError(ToolkitError):
     """A file, a key or a name in the data is missing, misspelt or malformed."""
+
+
+class SweepError(ToolkitError):
+    """A sweep, its function or its archive is not what it must be; what was committed is kept."""

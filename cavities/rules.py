@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavities.constants import Real
-from cavities.errors import PhysicsError, UnstableError, ValidityError
+from cavities.errors import PhysicsError, TruncationError, UnstableError, ValidityError
 
 Codes = NDArray[np.int8]
 
@@ -28,9 +28,40 @@ class Status(IntEnum):
     """A pulse is too short for a formula that follows it adiabatically."""
     WRONG_SIDE = 5
     """The pump stands on the other side of the mode than it says."""
+    OUTSIDE_DOMAIN = 6
+    """A quantity lies outside its domain."""
+    NOT_VALID = 7
+    """The model was asked for outside the range in which it holds."""
+    TRUNCATED = 8
+    """No Fock space within the limits reaches the asked accuracy."""
+    NOT_A_NUMBER = 9
+    """A result is not a number though nothing was refused."""
+    LOST = 10
+    """The worker that computed it died, and died again when it was tried alone."""
+    PENDING = 11
+    """Not computed yet."""
 
 
 _ERRORS: dict[Status, type[PhysicsError]] = {Status.UNSTABLE: UnstableError}
+_CODES: tuple[tuple[type[PhysicsError], Status], ...] = (
+    (UnstableError, Status.UNSTABLE),
+    (TruncationError, Status.TRUNCATED),
+    (ValidityError, Status.NOT_VALID),
+)
+
+
+def status_of(error: PhysicsError) -> Status:
+    """Code of a point whose evaluation raised `error`.
+
+    Examples
+    --------
+    >>> status_of(UnstableError("it oscillates")).name
+    'UNSTABLE'
+    """
+    for kind, status in _CODES:
+        if isinstance(error, kind):
+            return status
+    return Status.OUTSIDE_DOMAIN
 
 
 @dataclass(frozen=True)

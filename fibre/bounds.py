@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from cavities import checks
 from cavities.capacity import pure_loss_bound
 from cavities.constants import Real
-from fibre.herald import Detection, click_operator
 
 
 def relay_bound(first: Real, second: Real, modes: int = 1) -> NDArray[np.float64]:
@@ -85,7 +84,7 @@ def noise_threshold(transmission: Real) -> NDArray[np.float64]:
     tau = np.asarray(transmission, dtype=np.float64)
     checks.number("noise_threshold: transmission", tau, "1", above=0.0, at_most=1.0)
     n = np.full_like(tau, 0.25)
-    for _ in range(8):  # Newton from a start where the slope is right: quadratic from the first step
+    for _ in range(8):  # Newton: quadratic from the first step, at any transmission
         N = n * tau
         M = 1 + N
         shape = n * M**2 + (1 - N) * (1 + N - tau / 2)

@@ -13,7 +13,7 @@ import pytest
 import xarray
 
 from cavities import DataError
-from transducer import archive, load_scenario, simulate
+from transducer import disk, link_archive, load_scenario, simulate
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +24,14 @@ def report():
 @pytest.fixture(scope="module")
 def path(report, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("archive") / "metro.h5"
-    archive.place({target: archive.link_bytes(report)})
+    disk.place({target: link_archive.link_bytes(report)})
     return target
 
 
 def test_it_opens_in_xarray_with_units_and_schema(path: Path, report) -> None:
     with xarray.open_dataset(path, engine="h5netcdf") as found:
         assert found.attrs["schema"] == "transducer-toolkit/sweep"
-        assert found.attrs["schema_version"] == 1
+        assert found.attrs["schema_version"] == 2
         assert found["fidelity"].dims == ("scheme",)
         best = found["fidelity"].sel(scheme=report.best.scheme.value)
         assert float(best) == float(report.best.figures.fidelity)
@@ -100,9 +100,9 @@ def test_a_disk_that_fills_up_leaves_neither_file_behind(tmp_path: Path) -> None
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "from pathlib import Path\n"
-        "from transducer import archive\n"
+        "from transducer import disk\n"
         "try:\n"
-        "    archive.place({Path('a.h5'): b'x' * 10_000, Path('a.png'): b'y' * 90_000})\n"
+        "    disk.place({Path('a.h5'): b'x' * 10_000, Path('a.png'): b'y' * 90_000})\n"
         "except ValueError as error:\n"
         "    print('SAID', error)\n"
     )
@@ -122,15 +122,15 @@ def test_an_exception_while_writing_leaves_nothing_behind(
 
     monkeypatch.setattr("os.fsync", broken)
     with pytest.raises(KeyboardInterrupt):
-        archive.place({tmp_path / "a.h5": b"half"})
+        disk.place({tmp_path / "a.h5": b"half"})
     assert list(tmp_path.iterdir()) == []
-    assert not archive.IN_FLIGHT
+    assert not disk.IN_FLIGHT
 
 
 def test_a_file_that_appeared_meanwhile_is_kept_and_its_partner_withdrawn(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"theirs")
     with pytest.raises(DataError, match=r"a\.png: appeared meanwhile"):
-        archive.place({tmp_path / "a.h5": b"mine", tmp_path / "a.png": b"mine"})
+        disk.place({tmp_path / "a.h5": b"mine", tmp_path / "a.png": b"mine"})
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a.png": b"theirs"}
 
 
@@ -140,7 +140,7 @@ def test_an_overwrite_that_fails_halfway_brings_the_old_files_back(
     import os
 
     targets = [tmp_path / "a.h5", tmp_path / "a.png"]
-    archive.place(dict.fromkeys(targets, b"old"))
+    disk.place(dict.fromkeys(targets, b"old"))
     real = os.replace
 
     def failing(source: Path, target: Path) -> None:
@@ -150,7 +150,7 @@ def test_an_overwrite_that_fails_halfway_brings_the_old_files_back(
 
     monkeypatch.setattr("os.replace", failing)
     with pytest.raises(DataError, match=r"a\.png: cannot be written: Input/output error"):
-        archive.place(dict.fromkeys(targets, b"new"), overwrite=True)
+        disk.place(dict.fromkeys(targets, b"new"), overwrite=True)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a.h5": b"old", "a.png": b"old"}
 
 
@@ -162,17 +162,17 @@ def test_a_file_system_without_hard_links_will_do(
 
     monkeypatch.setattr("os.link", no_links)
     targets = [tmp_path / "a.h5", tmp_path / "a.png"]
-    archive.place(dict.fromkeys(targets, b"one"))
+    disk.place(dict.fromkeys(targets, b"one"))
     with pytest.raises(DataError, match="appeared meanwhile"):
-        archive.place(dict.fromkeys(targets, b"two"))
-    archive.place(dict.fromkeys(targets, b"three"), overwrite=True)
+        disk.place(dict.fromkeys(targets, b"two"))
+    disk.place(dict.fromkeys(targets, b"three"), overwrite=True)
     assert {p.read_bytes() for p in tmp_path.iterdir()} == {b"three"}
 
 
 def test_overwriting_replaces_both(tmp_path: Path) -> None:
     targets = [tmp_path / "a.h5", tmp_path / "a.png"]
-    archive.place(dict.fromkeys(targets, b"one"))
-    archive.place(dict.fromkeys(targets, b"two"), overwrite=True)
+    disk.place(dict.fromkeys(targets, b"one"))
+    disk.place(dict.fromkeys(targets, b"two"), overwrite=True)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a.h5": b"two", "a.png": b"two"}
 
 

@@ -146,7 +146,7 @@ def _targets(out: Path | None, overwrite: bool, no_files: bool) -> tuple[Path, .
     """Where the files go; a place that is taken is refused before anything is computed."""
     if out is None:
         return ()
-    from transducer import archive
+    from transducer import disk
 
     if no_files:
         raise ParameterError(
@@ -156,21 +156,21 @@ def _targets(out: Path | None, overwrite: bool, no_files: bool) -> tuple[Path, .
         raise DataError(f"--out '{out}': an archive's name must end in .h5; rename it")
     paths = (out, out.with_suffix(".png"))
     for path in paths:
-        archive.require_free(path, overwrite)
+        disk.require_free(path, overwrite)
     return paths
 
 
 def _write(
     report: "LinkReport", targets: tuple[Path, ...], name: str, overwrite: bool
 ) -> tuple[Path, ...]:
-    from transducer import archive, plots
+    from transducer import disk, link_archive, plots
 
     if not targets:
         stem = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name)
-        path = archive.fresh_path(Path("results"), stem)
+        path = disk.fresh_path(Path("results"), stem)
         targets = (path, path.with_suffix(".png"))
-    contents = (archive.link_bytes(report), plots.link_png(report))
-    archive.place(dict(zip(targets, contents, strict=True)), overwrite)
+    contents = (link_archive.link_bytes(report), plots.link_png(report))
+    disk.place(dict(zip(targets, contents, strict=True)), overwrite)
     return targets
 
 
@@ -196,8 +196,8 @@ class _Progress:
 
 def _stop(signum: int, frame: FrameType | None) -> None:
     """End at once: no exception that a library could swallow, no temporary file left."""
-    archive = sys.modules.get("transducer.archive")
-    for temporary in set(getattr(archive, "IN_FLIGHT", ())):
+    disk = sys.modules.get("transducer.disk")
+    for temporary in set(getattr(disk, "IN_FLIGHT", ())):
         temporary.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         os.write(2, b"\ntransducer: interrupted; no half-written file was left behind\n")

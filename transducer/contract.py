@@ -3,8 +3,6 @@
 The one object that ``transducer link --json`` prints, versioned and described by a schema.
 """
 
-import platform
-import sys
 from typing import Literal
 
 import numpy as np
@@ -13,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cavities.constants import Real, ordinary
 from cavities.numbers import count_by_status
 from transducer.simulation import ArmConversion, LinkReport, Outcome, verdict
-from transducer.version import __version__
+from transducer.version import versions
 
 CONTRACT_VERSION: Literal["1.0"] = "1.0"
 """Version of the contract: the second number grows with new keys, the first with changed ones."""
@@ -174,16 +172,6 @@ class Contract(_Out):
     uncertainty: UncertaintyOut
     warnings: list[str]
     verdict: str
-
-
-def versions() -> dict[str, str]:
-    """Versions of this toolkit, of Python, and of the scientific libraries that are loaded."""
-    found = {"transducer-toolkit": __version__, "python": platform.python_version()}
-    for name in ("numpy", "scipy", "qutip", "h5py", "xarray", "matplotlib"):
-        module = sys.modules.get(name)
-        if module is not None:
-            found[name] = str(getattr(module, "__version__", "unknown"))
-    return found
 
 
 def contract_of(report: LinkReport) -> Contract:

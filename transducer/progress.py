@@ -83,12 +83,13 @@ class Progress:
 
     def __init__(self, label: str, total: int, display: Display | None = None) -> None:
         self.label, self.total, self.display = label, total, display
-        self.done = 0
+        self.done = self.failed = 0
         self._start, self._shown = time.monotonic(), -1.0
 
-    def step(self, count: int = 1) -> None:
-        """Count `count` more finished steps."""
+    def step(self, count: int = 1, failed: int = 0) -> None:
+        """Count `count` more finished steps, `failed` of them without a result."""
         self.done += count
+        self.failed += failed
         now = time.monotonic() - self._start
         if self.display is None or now < QUIET or now - self._shown < EVERY:
             return
@@ -102,12 +103,14 @@ class Progress:
             self.display.close()
 
     def line(self, elapsed: float) -> str:
-        """What is shown after `elapsed` seconds: share done, rate and time left."""
+        """What is shown after `elapsed` seconds: share done, rate, time left, failures."""
         share = self.done / self.total
         left = elapsed * (1 - share) / share if share > 0 else float("inf")
         bar = "#" * int(20 * share)
         rest = f"{left:.0f} s left" if left < 1e6 else "time left unknown"
-        return f"{self.label} [{bar:<20}] {self.done}/{self.total}, {rest}"
+        rate = f"{self.done / elapsed:.3g}/s" if elapsed > 0 else "-"
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.label} [{bar:<20}] {self.done}/{self.total}, {rate}, {rest}{failed}"
 
 
 @contextmanager
@@ -120,7 +123,7 @@ def progress(label: str, total: int) -> Iterator[Progress]:
     ...     for _ in range(3):
     ...         bar.step()
     >>> bar.line(6.0)
-    'counting [####################] 3/3, 0 s left'
+    'counting [####################] 3/3, 0.5/s, 0 s left'
     """
     bar = Progress(label, total, display_here())
     try:

@@ -1,0 +1,329 @@
+"""What a sweep does at its points: it calls a function and keeps numbers, codes and reasons.
+
+This is all that a worker runs. It knows no physics: only which errors are a point's own fault.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavities.errors import PhysicsError, SweepError, ToolkitError
+from cavities.rules import Codes, Status, status_of
+from transducer.sweeps.axes import RESERVED, Values
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+Record = Any
+"""What a function returns: a mapping or a dataclass of numbers (of arrays, if vectorised)."""
+Function = Callable[..., Record]
+Columns = Mapping[str, Values]
+
+STATUS, REASON = "status", "reason"
+"""Entries with which a vectorised record marks its own failed points."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """How an output is labelled.
+
+    Parameters
+    ----------
+    unit : str
+        Unit as it is printed.
+    long_name : str
+        What it is, in words.
+    """
+
+    unit: str = "1"
+    long_name: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Results at consecutive points.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Outputs, in the function's order; empty if every point failed.
+    values : ndarray, shape (number of names, n)
+        What came out; NaN where a point failed.
+    codes : ndarray of int8, shape (n,)
+        A `Status` per point.
+    reasons : ndarray of int32, shape (n,)
+        Which of `sentences` says why; 0 where nothing failed.
+    sentences : tuple of str
+        Reasons, each once; the first is empty.
+    labels : dict of str to Variable
+        Units and names that the function's own record declares.
+    wall, cpu : float
+        Time it took [s].
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    codes: Codes
+    reasons: NDArray[np.int32]
+    sentences: tuple[str, ...]
+    labels: dict[str, Variable]
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    @property
+    def failed(self) -> int:
+        """Number of points that gave no result."""
+        return int(np.count_nonzero(self.codes))
+
+
+def compute(function: Function, columns: Columns, vectorised: bool) -> Block:
+    """Call a function at every point of a block.
+
+    Parameters
+    ----------
+    function : callable
+        Called with the axes' names as keywords: one number or word each, or whole columns if
+        `vectorised`.
+    columns : mapping of str to ndarray, shape (n,)
+        Values of every axis.
+    vectorised : bool
+        Whether the function takes columns.
+
+    Returns
+    -------
+    Block
+        A point at which the function raised a `PhysicsError` holds NaN, its code and the sentence.
+
+    Raises
+    ------
+    SweepError
+        If the record is not flat, or holds what is not a real number.
+    Exception
+        Whatever else the function raises, with a note that names the point.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    with _one_thread():
+        block = (_batch if vectorised else _one_by_one)(function, columns)
+    return Block(
+        block.names,
+        block.values,
+        block.codes,
+        block.reasons,
+        block.sentences,
+        block.labels,
+        time.perf_counter() - wall,
+        time.process_time() - cpu,
+    )
+
+
+_threads: "tuple[int, ThreadpoolController] | None" = None
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep BLAS to one thread, in a worker and in a serial run alike: both round the same way."""
+    global _threads
+    import sys
+
+    from threadpoolctl import ThreadpoolController
+
+    if _threads is None or _threads[0] != len(sys.modules):  # a library may have come since
+        _threads = (len(sys.modules), ThreadpoolController())
+    with _threads[1].limit(limits=1):
+        yield
+
+
+def lost(columns: Columns, sentence: str) -> Block:
+    """Block of points whose worker died."""
+    size = len(next(iter(columns.values())))
+    reasons = np.ones(size, dtype=np.int32)
+    codes = np.full(size, Status.LOST, dtype=np.int8)
+    return Block((), np.empty((0, size)), codes, reasons, ("", sentence), {})
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """Blocks one after another as one."""
+    names = next((b.names for b in blocks if b.names), ())
+    labels = next((b.labels for b in blocks if b.names), {})
+    sentences = {"": 0}
+    parts, reasons = [], []
+    for block in blocks:
+        if block.names and block.names != names:
+            raise SweepError(_unlike(names, block.names))
+        gap = np.full((len(names), block.codes.size), np.nan)
+        parts.append(block.values if block.names else gap)
+        place = [sentences.setdefault(s, len(sentences)) for s in block.sentences]
+        reasons.append(np.array(place, dtype=np.int32)[block.reasons])
+    return Block(
+        names,
+        np.concatenate(parts, axis=1),
+        np.concatenate([b.codes for b in blocks]),
+        np.concatenate(reasons),
+        tuple(sentences),
+        labels,
+        sum(b.wall for b in blocks),
+        sum(b.cpu for b in blocks),
+    )
+
+
+def _unlike(first: Sequence[str], second: Sequence[str]) -> str:
+    apart = sorted(set(first) ^ set(second)) or list(second)
+    return (
+        f"the function must return the same outputs at every point: {', '.join(map(repr, apart))} "
+        "came at some points only"
+    )
+
+
+def _one_by_one(function: Function, columns: Columns) -> Block:
+    return joined([_single(function, _at(columns, i)) for i in range(_length(columns))])
+
+
+def _single(function: Function, point: Mapping[str, float | str]) -> Block:
+    try:
+        found, labels = _flat(function(**point))
+        row = {name: _real(name, value) for name, value in found.items()}
+    except PhysicsError as error:
+        return _refused(1, error)
+    except Exception as error:
+        raise _located(error, f"at the point {described(point)}") from None
+    return _settled(tuple(row), np.array([*row.values()])[:, None], labels)
+
+
+def _refused(size: int, error: PhysicsError) -> Block:
+    codes = np.full(size, status_of(error), dtype=np.int8)
+    reasons = np.ones(size, dtype=np.int32)
+    return Block((), np.empty((0, size)), codes, reasons, ("", str(error)), {})
+
+
+def _batch(function: Function, columns: Columns) -> Block:
+    """Call with whole columns; where a point is refused, halve until it stands alone."""
+    size = _length(columns)
+    try:
+        found, labels = _flat(function(**columns))
+        own = np.broadcast_to(np.asarray(found.pop(STATUS, 0)), (size,)).astype(np.int8)
+        said = np.broadcast_to(np.asarray(found.pop(REASON, ""), dtype=object), (size,))
+        rows = [_column(name, value, size) for name, value in found.items()]
+    except PhysicsError as error:
+        if size == 1:
+            return _refused(1, error)
+        half = size // 2
+        first = {name: values[:half] for name, values in columns.items()}
+        second = {name: values[half:] for name, values in columns.items()}
+        return joined([_batch(function, first), _batch(function, second)])
+    except Exception as error:
+        raise _located(error, f"in the block that starts at {described(_at(columns, 0))}") from None
+    values = np.array(rows) if rows else np.empty((0, size))
+    return _settled(tuple(found), values, labels, own, said)
+
+
+def _located(error: Exception, where: str) -> Exception:
+    """Say where an error came up, once."""
+    if isinstance(error, ToolkitError):
+        told = str(error).endswith(")") and "(in the block" in str(error)
+        return error if told else type(error)(f"{error} ({where})")
+    if not getattr(error, "__notes__", ()):
+        error.add_note(where)
+    return error
+
+
+def _settled(
+    names: tuple[str, ...],
+    values: NDArray[np.float64],
+    labels: dict[str, Variable],
+    codes: Codes | None = None,
+    said: NDArray[Any] | None = None,
+) -> Block:
+    """Mark what failed: what the record says itself, and numbers that are none."""
+    size = values.shape[1]
+    codes = np.zeros(size, dtype=np.int8) if codes is None else codes.copy()
+    sentences, reasons = {"": 0}, np.zeros(size, dtype=np.int32)
+    for i in np.flatnonzero(codes):
+        sentence = str(said[i]) if said is not None and said[i] else Status(codes[i]).name.lower()
+        reasons[i] = sentences.setdefault(sentence, len(sentences))
+    empty = np.isnan(values)
+    for i in np.flatnonzero(empty.any(axis=0) & (codes == Status.OK)):
+        which = ", ".join(f"'{names[j]}'" for j in np.flatnonzero(empty[:, i]))
+        codes[i] = Status.NOT_A_NUMBER
+        sentence = f"{which} came out as not a number"
+        reasons[i] = sentences.setdefault(sentence, len(sentences))
+    values[:, codes != Status.OK] = np.nan
+    return Block(names, values, codes, reasons, tuple(sentences), labels)
+
+
+def _length(columns: Columns) -> int:
+    return len(next(iter(columns.values())))
+
+
+def _at(columns: Columns, index: int) -> dict[str, float | str]:
+    """One point, as plain numbers and words."""
+    return {n: v[index].item() if v.dtype.kind == "f" else v[index] for n, v in columns.items()}
+
+
+def described(point: Mapping[str, float | str]) -> str:
+    """A point in words.
+
+    Examples
+    --------
+    >>> described({"power": 1e-6, "scheme": "single-click"})
+    'power = 1e-06, scheme = single-click'
+    """
+    shown = (f"{v:.12g}" if isinstance(v, float) else v for v in point.values())
+    return ", ".join(f"{name} = {text}" for name, text in zip(point, shown, strict=True))
+
+
+def _flat(record: Record) -> tuple[dict[str, Any], dict[str, Variable]]:
+    """Entries of a record, and the units it declares in its fields' metadata."""
+    if is_dataclass(record) and not isinstance(record, type):
+        entries = {field.name: getattr(record, field.name) for field in fields(record)}
+        labels = {
+            f.name: Variable(f.metadata["unit"], f.metadata.get("long_name", ""))
+            for f in fields(record)
+            if "unit" in f.metadata
+        }
+        return entries, labels
+    if isinstance(record, Mapping):
+        return dict(record), {}
+    raise SweepError(
+        "a swept function must return a mapping or a dataclass of numbers, got "
+        f"{type(record).__name__}; return for example {{'efficiency': 0.1}}"
+    )
+
+
+def _real(name: object, value: object) -> float:
+    array = _numbers(name, value)
+    if array.ndim != 0:
+        raise SweepError(
+            f"output {name!r} must be one real number per point, got shape {array.shape}; give "
+            "each component a name of its own, or sweep with vectorised=True"
+        )
+    return float(array)
+
+
+def _column(name: object, value: object, size: int) -> NDArray[np.float64]:
+    array = _numbers(name, value)
+    if array.shape not in ((), (size,)):
+        raise SweepError(
+            f"output {name!r} of a vectorised function must have shape ({size},) or be one number, "
+            f"got shape {array.shape}"
+        )
+    return np.broadcast_to(array, (size,))
+
+
+def _numbers(name: object, value: object) -> NDArray[np.float64]:
+    if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
+        raise SweepError(
+            f"output {name!r}: a name must be letters, digits and underscores, and none of "
+            f"{', '.join(RESERVED)}"
+        )
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        kind = "complex" if array.dtype.kind == "c" else type(value).__name__
+        raise SweepError(
+            f"output {name!r} must be a real number, got {kind}; split complex numbers into two"
+        )
+    return array.astype(np.float64)

@@ -1,0 +1,248 @@
+"""Run a sweep: in memory, or into an archive that keeps every finished block."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cavities.errors import SweepError
+from transducer import archive as archives
+from transducer.disk import Seal, seal_of
+from transducer.progress import Interrupted, progress
+from transducer.sweeps.axes import Axes, design_of
+from transducer.sweeps.merge import attributes_of, dataset_of, merge
+from transducer.sweeps.plan import Plan, plan_of, require_same
+from transducer.sweeps.points import Block, Function, Variable, joined
+from transducer.sweeps.pool import Crew, Maker, processes, serial
+from transducer.sweeps.shards import Parts, run_note
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def sweep(
+    function: Function,
+    axes: Axes,
+    *,
+    archive: Path | str | None = None,
+    vectorised: bool = False,
+    block: int | None = None,
+    workers: int = 0,
+    executor: Executor | Maker | None = None,
+    in_flight: int | None = None,
+    outputs: Mapping[str, Variable] | None = None,
+    inputs: Mapping[str, str] | None = None,
+    title: str = "",
+) -> "xarray.Dataset":
+    """Call a function at every point of some axes.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the axes' names as keywords and returns a flat record: a mapping or a dataclass of
+        real numbers. Fields with ``unit`` and ``long_name`` in their metadata label the result.
+    axes : Design, mapping or sequence of Axis
+        A mapping of names to values (or `Axis`) makes a grid; see `grid`, `zipped`, `sampled`.
+    archive : path, optional
+        HDF5 file to make, its name ending in ``.h5``. Every finished block is on the disk at once,
+        in ``NAME.h5.parts/``; when all are there they become the file. The same call goes on where
+        one was stopped, and gives a finished archive back.
+    vectorised : bool
+        Whether the function takes whole columns, shape (n,), and returns columns or numbers. It may
+        mark its own failures with ``status`` (a `cavities.rules.Status` per point) and ``reason``.
+    block : int, optional
+        Points per block. By default 65536 for a vectorised function and 16 to 1024 for any other,
+        by the number of points alone. A block is what can be lost: keep it to seconds.
+    workers : int
+        Processes to start, 0 to compute here. The function and what it holds are sent to them, so
+        it must live in a module; scripts need ``if __name__ == "__main__":``.
+    executor : Executor or callable, optional
+        Any `concurrent.futures.Executor`, such as ``dask.distributed.Client.get_executor()``, or a
+        function that makes one, which is called again if a dying worker breaks it.
+    in_flight : int, optional
+        Most blocks handed to the executor at a time: twice the workers by default.
+    outputs : mapping of str to Variable, optional
+        Units and long names of outputs.
+    inputs : mapping of str to str, optional
+        Texts the function rests on (device files, settings), by name; stored, and compared when a
+        sweep goes on.
+    title : str
+        What it is, in words.
+
+    Returns
+    -------
+    xarray.Dataset
+        Outputs on the axes, with ``status`` (`cavities.rules.Status`) and ``reason`` per point. A
+        point at which the function raises a `PhysicsError` is NaN and says why. Of an archive above
+        256 MiB, the outputs are read from the file as they are used.
+
+    Raises
+    ------
+    ParameterError, SweepError
+        If axes, function or archive do not fit each other; nothing is computed, nothing written.
+    DataError
+        If the archive cannot be written or read; committed blocks are kept.
+    Interrupted
+        On Ctrl-C; finished blocks are kept.
+    Exception
+        What else the function raises stops the sweep; committed blocks are kept.
+
+    Notes
+    -----
+    Resumed or not, serial or in parallel, results are bit-identical on one machine with the same
+    versions: block boundaries are fixed, and BLAS keeps to one thread.
+
+    Examples
+    --------
+    >>> found = sweep(lambda C: {"eta": 4 * C / (1 + C) ** 2}, {"C": [0.5, 1.0, 2.0]})
+    >>> found.eta.sel(C=1.0).item()
+    1.0
+    """
+    plan = plan_of(function, design_of(axes), vectorised, block, outputs or {}, inputs or {}, title)
+    hands = _hands(workers, executor, in_flight)
+    if archive is None:
+        return _in_memory(plan, hands)
+    path = Path(archive)
+    if path.suffix != ".h5" or path.is_dir():
+        raise SweepError(f"{path}: an archive is a file whose name ends in .h5; rename it")
+    return _archived(plan, path, hands)
+
+
+@dataclass(frozen=True)
+class _Hands:
+    """Who computes: nobody but this process if `make` is None."""
+
+    said: str
+    make: Maker | None = None
+    own: bool = True
+    renewable: bool = True
+    in_flight: int = 1
+
+
+def _hands(workers: int, executor: Executor | Maker | None, in_flight: int | None) -> _Hands:
+    if workers and executor is not None:
+        raise SweepError("'workers' and 'executor' exclude each other; leave one of them out")
+    if workers < 0 or (in_flight is not None and in_flight < 1):
+        raise SweepError(f"workers >= 0 and in_flight >= 1 are needed, got {workers}, {in_flight}")
+    if workers:
+        return _Hands(
+            f"{workers} processes", partial(processes, workers), in_flight=in_flight or 2 * workers
+        )
+    if executor is None:
+        return _Hands("serial")
+    many = in_flight or 2 * (os.cpu_count() or 1)
+    said = getattr(executor, "__name__", type(executor).__name__)
+    if isinstance(executor, Executor):
+        given = executor
+        return _Hands(said, lambda: given, own=False, renewable=False, in_flight=many)
+    return _Hands(said, executor, in_flight=many)
+
+
+def _in_memory(plan: Plan, hands: _Hands) -> "xarray.Dataset":
+    found: dict[int, Block] = {}
+    started, wall, cpu = _now(), time.perf_counter(), time.process_time()
+    _compute(plan, range(plan.blocks), hands, found.__setitem__, "nothing was kept")
+    everything = joined([found.pop(number) for number in range(plan.blocks)])
+    run = _run(hands, plan.design.size, [everything], started, wall, cpu)
+    manifest = {**plan.manifest(), "created": started}
+    return dataset_of(plan.design, everything, plan.outputs, attributes_of(manifest, [run]))
+
+
+def _archived(plan: Plan, path: Path, hands: _Hands) -> "xarray.Dataset":
+    parts = Parts(path)
+    if _is_finished(plan, path, parts):
+        return archives.load(path)
+    if not parts.folder.exists():
+        parts.begin(plan)
+    with parts.lock():
+        if not _is_finished(plan, path, parts):  # it may have been finished meanwhile
+            manifest, _, inputs = parts.study()
+            require_same(manifest, inputs, plan, str(path))
+            _complete(plan, parts, hands)
+            merge(parts)
+        shutil.rmtree(parts.folder, ignore_errors=True)
+    return archives.load(path)
+
+
+def _is_finished(plan: Plan, path: Path, parts: Parts) -> bool:
+    """Whether the archive is there, and is this sweep's; what a kill left beside it is removed."""
+    if not path.exists():
+        return False
+    manifest, inputs = archives.study_of(path)
+    require_same(manifest, inputs, plan, str(path))
+    return True
+
+
+def _complete(plan: Plan, parts: Parts, hands: _Hands) -> None:
+    """Compute the blocks that are not there yet."""
+    done = parts.done()
+    for number, place in list(done.items()):
+        if seal_of(place) is not Seal.WHOLE:
+            parts.set_aside(number)
+            del done[number]
+    missing = [number for number in range(plan.blocks) if number not in done]
+    if not missing:
+        return
+    started, wall, cpu = _now(), time.perf_counter(), time.process_time()
+    spent: list[Block] = []
+
+    def keep(number: int, block: Block) -> None:
+        parts.commit(number, block)
+        spent.append(replace(block, values=block.values[:0], codes=block.codes[:0]))
+
+    kept = f"finished blocks are kept in {parts.folder}: the same call, or 'transducer resume "
+    kept += f"{parts.archive}', goes on from there"
+    try:
+        _compute(plan, missing, hands, keep, kept)
+    finally:
+        if spent:
+            points = sum(b - a for a, b in map(plan.bounds, missing[: len(spent)]))
+            parts.note_run(_run(hands, points, spent, started, wall, cpu))
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _run(
+    hands: _Hands, points: int, blocks: Sequence[Block], started: str, wall: float, cpu: float
+) -> dict[str, object]:
+    """What is remembered of this run; the workers' time is in their blocks."""
+    here = time.process_time() - cpu
+    elsewhere = sum(block.cpu for block in blocks) if hands.make is not None else 0.0
+    return run_note(hands.said, points, time.perf_counter() - wall, here + elsewhere, started)
+
+
+def _compute(
+    plan: Plan,
+    numbers: Sequence[int],
+    hands: _Hands,
+    keep: Callable[[int, Block], None],
+    kept: str,
+) -> None:
+    """Compute blocks and keep each as it is done; Ctrl-C keeps what is done."""
+    size = sum(b - a for a, b in map(plan.bounds, numbers))
+    crew = Crew(plan, hands.make, hands.renewable, hands.in_flight) if hands.make else None
+    blocks = crew.run(numbers) if crew is not None else serial(plan, numbers)
+    whole = False
+    with progress(plan.title or "sweep", size) as bar:
+        try:
+            for number, block in blocks:
+                keep(number, block)
+                bar.step(block.codes.size, block.failed)
+            whole = True
+        except KeyboardInterrupt:
+            for number, block in crew.finished() if crew is not None else ():
+                keep(number, block)
+                bar.step(block.codes.size, block.failed)
+            raise Interrupted(
+                f"interrupted after {bar.done} of {size} points; {kept}", None
+            ) from None
+        finally:
+            if crew is not None:
+                crew.end(at_once=not whole, own=hands.own)
