@@ -10,6 +10,7 @@ OWNERS = {
     "links": "fibre",
     "devices": "transducer",
     "scenarios": "transducer",
+    "studies": "transducer",
     "measured": "transducer",
     "materials": "transducer",
 }

@@ -18,6 +18,7 @@ KINDS = {
     "links": "fibre",
     "devices": "transducer",
     "scenarios": "transducer",
+    "studies": "transducer",
     "measured": "transducer",
     "materials": "transducer",
 }

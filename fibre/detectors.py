@@ -60,13 +60,13 @@ class Station:
         Worst case above typical [dB], >= 0.
     splitter_basis : str
         Status of the beam splitter's numbers.
-    phase_rms : float
+    phase_rms : float or ndarray, shape (...)
         Rms of the relative optical phase of the arms in one attempt [rad], >= 0; it enters the
         single-click herald.
-    phase_change_rms : float
+    phase_change_rms : float or ndarray, shape (...)
         Rms of the change of that phase between two rounds [rad], >= 0; it enters the two-click
         herald.
-    distinguishability : float
+    distinguishability : float or ndarray, shape (...)
         Factor on the photons' amplitude overlap for what the model of the photons does not hold
         [1], in [0, 1]; 1 is perfect.
     """
@@ -76,9 +76,9 @@ class Station:
     splitter_db: float = 0.0
     splitter_margin_db: float = 0.0
     splitter_basis: str = "guess"
-    phase_rms: float = 0.0
-    phase_change_rms: float = 0.0
-    distinguishability: float = 1.0
+    phase_rms: Real = 0.0
+    phase_change_rms: Real = 0.0
+    distinguishability: Real = 1.0
 
     def __post_init__(self) -> None:
         checks.number("Station.gate", self.gate, "s", above=0.0)

@@ -76,39 +76,39 @@ def study_of(path: Path | str) -> tuple[dict[str, Any], dict[str, str]]:
     Returns
     -------
     tuple of dict and dict of str to str
-        Description (function, axes, block, versions), and inputs by name.
+        Description (function, axes, block), and inputs by name.
 
     Raises
     ------
     DataError
         If there is no sweep in it.
     """
-    path = Path(path)
-    if not path.exists() and Parts(path).folder.is_dir():
-        manifest, _, inputs = Parts(path).study()
-        return manifest, inputs
-    _vet(path)
-    with _h5(path) as file:
-        texts = {name: text_of(file["inputs"], name) for name in file.get("inputs", ())}
-    if "study.json" not in texts:
+    manifest, _, texts = _about(Path(path))
+    if manifest is None:
         raise DataError(f"{path}: holds a link, not a sweep; choose another archive")
-    manifest = json.loads(texts.pop("study.json"))
-    texts.pop("runs.json", None)
     return manifest, texts
+
+
+def texts_of(path: Path | str) -> dict[str, str]:
+    """Texts that an archive of a sweep or a link keeps of its inputs, by name."""
+    return _about(Path(path))[2]
 
 
 def runs_of(path: Path | str) -> list[dict[str, Any]]:
     """Runs that made a sweep's archive, oldest first: when, by whom, versions, time."""
-    path = Path(path)
+    return _about(Path(path))[1]
+
+
+def _about(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], dict[str, str]]:
+    """Description, runs and inputs."""
     if not path.exists() and Parts(path).folder.is_dir():
-        return Parts(path).runs()
+        manifest, _, inputs = Parts(path).study()
+        return manifest, Parts(path).runs(), inputs
     _vet(path)
     with _h5(path) as file:
-        inputs = file.get("inputs", {})
-        found: list[dict[str, Any]] = (
-            json.loads(text_of(inputs, "runs.json")) if "runs.json" in inputs else []
-        )
-    return found
+        texts = {name: text_of(file["inputs"], name) for name in file.get("inputs", ())}
+    study, runs = texts.pop("study.json", None), texts.pop("runs.json", "[]")
+    return (None if study is None else json.loads(study)), json.loads(runs), texts
 
 
 @contextmanager
@@ -156,9 +156,24 @@ def _finished(path: Path) -> "xarray.Dataset":
             whole = found.load()
             found.close()
             found = whole
-        order = str(found.attrs.pop("outputs", "")).split()
-        named = [name for name in order if name in found]
-        return _worded(found)[[*named, *(n for n in found if n not in (*named, "reason_text"))]]
+        return _ordered(_worded(found))
+
+
+def _ordered(found: "xarray.Dataset") -> "xarray.Dataset":
+    """Axes and outputs in the order of the sweep; a file keeps them by the alphabet."""
+    import xarray
+
+    axes, outputs = (str(found.attrs.pop(name, "")).split() for name in ("axes", "outputs"))
+    coordinates = [
+        *(n for n in axes if n in found.coords),
+        *(n for n in found.coords if n not in axes),
+    ]
+    names = [*(n for n in outputs if n in found), *(n for n in found.data_vars if n not in outputs)]
+    return xarray.Dataset(
+        {name: found.variables[name] for name in names},
+        {name: found.variables[name] for name in coordinates},
+        found.attrs,
+    )
 
 
 def _worded(found: "xarray.Dataset") -> "xarray.Dataset":

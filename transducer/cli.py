@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from transducer.simulation import LinkReport
+    from transducer.study import Study
 
 app = typer.Typer(
     name="transducer",
@@ -136,6 +137,86 @@ def device_show(
     show_device(key, _console())
 
 
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, max=1024, help="Processes to start; 0 computes here.")
+]
+
+
+@app.command()
+def sweep(
+    study: Annotated[str, typer.Argument(help="A study file, or the name of a shipped one.")],
+    workers: Workers = 0,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="Archive to write, instead of the place the study names.", metavar="PATH"
+        ),
+    ] = None,
+) -> None:
+    """Evaluate a scenario at every point of a study; stop and go on as you like."""
+    from transducer.study import load_study
+
+    _run_study(load_study(study, out), workers)
+
+
+@app.command()
+def resume(
+    archive: Annotated[Path, typer.Argument(help="An unfinished archive, NAME.h5.")],
+    workers: Workers = 0,
+) -> None:
+    """Go on with a sweep that was stopped, from its archive alone."""
+    from transducer.study import restored
+
+    _run_study(restored(archive), workers)
+
+
+@app.command()
+def info(archive: Annotated[Path, typer.Argument(help="An archive, finished or not.")]) -> None:
+    """What an archive holds, and how it was made."""
+    from transducer.sweep_report import show_info
+
+    show_info(archive, _console())
+
+
+@app.command()
+def merge(
+    archive: Annotated[Path, typer.Argument(help="An archive whose blocks are all there.")],
+) -> None:
+    """Turn the blocks of a complete sweep into one file."""
+    from transducer.sweeps.run import finish
+
+    finish(archive)
+    typer.echo(f"wrote {archive}")
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(help="An archive.")],
+    second: Annotated[Path, typer.Argument(help="An archive of the same points.")],
+) -> None:
+    """Which figures moved between two archives, by how much, and which inputs did."""
+    from transducer.sweep_report import show_diff
+
+    show_diff(first, second, _console())
+
+
+def _run_study(study: "Study", workers: int) -> None:
+    from transducer import disk
+    from transducer.study import run
+    from transducer.sweep_report import show_info, sweep_png
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C keeps what is done
+    found = run(study, workers)
+    wrote, picture = [study.archive], study.archive.with_suffix(".png")
+    if not picture.exists():
+        disk.place({picture: sweep_png(found)})
+        wrote.append(picture)
+    console = _console()
+    show_info(study.archive, console)
+    for path in wrote:
+        console.print(f"wrote {path}", soft_wrap=True, markup=False)
+
+
 def _console() -> "Console":
     from rich.console import Console
 
@@ -224,6 +305,10 @@ def main() -> None:
         sys.stdout.flush()
     except ToolkitError as error:
         _fail(str(error))
+    except KeyboardInterrupt as error:
+        with contextlib.suppress(OSError):
+            os.write(2, f"\ntransducer: {error or 'interrupted'}\n".encode())
+        os._exit(130)
     except usage as error:
         sentence = str(getattr(error, "format_message", error.__str__)())
         _fail(sentence.rstrip(".") + "; see 'transducer --help' or 'transducer link --help'")

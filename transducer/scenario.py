@@ -131,16 +131,59 @@ def load_scenario(name: str | Path) -> Scenario:
     >>> load_scenario("metro").arms[0].device_name
     'sahu2022'
     """
+    written, label, folder = as_written(name)
+    return scenario_from(laid_out(written, label), label, folder, written)
+
+
+def as_written(
+    name: str | Path, beside: Path | None = None
+) -> tuple[Mapping[str, object], str, Path]:
+    """A scenario's parsed file, what to call it, and its folder.
+
+    Parameters
+    ----------
+    name : str or Path
+        As of `load_scenario`.
+    beside : Path, optional
+        Folder that a path is relative to; the working directory by default.
+
+    Raises
+    ------
+    DataError
+        If there is no such file or it is not TOML.
+    """
     text = str(name)
-    if text.lower().endswith(".toml") or isinstance(name, Path) or _is_file(text):
-        path, label = Path(name), text
+    own = (beside or Path()) / text
+    if text.lower().endswith(".toml") or isinstance(name, Path) or _is_file(str(own)):
+        path, label = own, text
     else:
         path, label = data.find("scenarios", text), f"data/scenarios/{text}.toml"
-    written = data.read_toml(path, label)
+    return data.read_toml(path, label), label, path.parent
+
+
+def scenario_from(
+    raw: Mapping[str, object],
+    label: str,
+    folder: Path,
+    written: Mapping[str, object] | None = None,
+) -> Scenario:
+    """Build a laid-out scenario; its errors name the keys of the file as it was written.
+
+    Parameters
+    ----------
+    raw : mapping
+        From `laid_out`.
+    label : str
+        What to call the file in errors.
+    folder : Path
+        Folder that its own files are relative to.
+    written : mapping, optional
+        The file before it was laid out.
+    """
     try:
-        return build_scenario(_laid_out(written, label), label, path.parent)
+        return build_scenario(raw, label, folder)
     except DataError as error:
-        if "arm_a" in written or "arm_b" in written:
+        if written is not None and ("arm_a" in written or "arm_b" in written):
             raise
         raise DataError(str(error).replace("'arm_a.", "'arm.")) from None
     except RecursionError:
@@ -154,7 +197,7 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _laid_out(raw: Mapping[str, object], label: str) -> dict[str, object]:
+def laid_out(raw: Mapping[str, object], label: str) -> dict[str, object]:
     """Lay ``[arm_a]`` and ``[arm_b]`` over the common ``[arm]``.
 
     An arm that names its own device, or its own pump power, takes nothing of that over.

@@ -258,7 +258,8 @@ def _fill(
             _coordinates(netcdf, design, sentences)
             variables = _variables(netcdf, design, labels)
             attributes = attributes_of(manifest, parts.runs())
-            for name, value in {**attributes, "outputs": " ".join(labels)}.items():
+            order = {"axes": " ".join(design.names), "outputs": " ".join(labels)}
+            for name, value in {**attributes, **order}.items():
                 netcdf.attrs[name] = value
             for start, block in _blocks(parts, design.size, int(manifest["block"])):
                 place = np.array([sentences[s] for s in block.sentences], dtype=np.int32)

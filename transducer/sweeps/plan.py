@@ -161,7 +161,8 @@ def identity(function: Any) -> dict[str, str]:
     Notes
     -----
     Comments, blank lines and docstrings do not count. What a function reads from elsewhere (other
-    functions, globals, files) is not seen: pass it as ``inputs``.
+    functions, globals, files) is not seen: pass it as ``inputs``. An object with a method
+    ``fingerprint`` says itself what it is.
     """
     if isinstance(function, functools.partial):
         inner = identity(function.func)
@@ -171,6 +172,8 @@ def identity(function: Any) -> dict[str, str]:
             "name": f"{inner['name']} with arguments",
             "sha256": _digest(inner["sha256"] + given),
         }
+    if hasattr(function, "fingerprint"):
+        return {"name": _name(type(function)), "sha256": _digest(function.fingerprint())}
     if is_dataclass(function) and not isinstance(function, type):
         text = json.dumps(asdict(function), sort_keys=True, default=repr)
         return {"name": _name(type(function)), "sha256": _digest(text)}

@@ -108,7 +108,7 @@ def compute(function: Function, columns: Columns, vectorised: bool) -> Block:
     """
     wall, cpu = time.perf_counter(), time.process_time()
     with _one_thread():
-        block = (_batch if vectorised else _one_by_one)(function, columns)
+        block = (batch if vectorised else _one_by_one)(function, columns)
     return Block(
         block.names,
         block.values,
@@ -180,10 +180,11 @@ def _unlike(first: Sequence[str], second: Sequence[str]) -> str:
 
 
 def _one_by_one(function: Function, columns: Columns) -> Block:
-    return joined([_single(function, _at(columns, i)) for i in range(_length(columns))])
+    return joined([single(function, _at(columns, i)) for i in range(_length(columns))])
 
 
-def _single(function: Function, point: Mapping[str, float | str]) -> Block:
+def single(function: Function, point: Mapping[str, float | str]) -> Block:
+    """Call at one point."""
     try:
         found, labels = _flat(function(**point))
         row = {name: _real(name, value) for name, value in found.items()}
@@ -200,7 +201,7 @@ def _refused(size: int, error: PhysicsError) -> Block:
     return Block((), np.empty((0, size)), codes, reasons, ("", str(error)), {})
 
 
-def _batch(function: Function, columns: Columns) -> Block:
+def batch(function: Function, columns: Columns) -> Block:
     """Call with whole columns; where a point is refused, halve until it stands alone."""
     size = _length(columns)
     try:
@@ -214,7 +215,7 @@ def _batch(function: Function, columns: Columns) -> Block:
         half = size // 2
         first = {name: values[:half] for name, values in columns.items()}
         second = {name: values[half:] for name, values in columns.items()}
-        return joined([_batch(function, first), _batch(function, second)])
+        return joined([batch(function, first), batch(function, second)])
     except Exception as error:
         raise _located(error, f"in the block that starts at {described(_at(columns, 0))}") from None
     values = np.array(rows) if rows else np.empty((0, size))

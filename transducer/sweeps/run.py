@@ -113,6 +113,26 @@ def sweep(
     return _archived(plan, path, hands)
 
 
+def finish(archive: Path | str) -> None:
+    """Turn a complete set of blocks into the archive, where nobody did.
+
+    Raises
+    ------
+    SweepError
+        If blocks are missing, or the archive is finished already.
+    DataError
+        If there is no such sweep, or no room.
+    """
+    path = Path(archive)
+    parts = Parts(path)
+    if not parts.folder.is_dir():
+        state = "is finished already" if path.exists() else "is not there"
+        raise SweepError(f"{path}: {state}; there is nothing to merge")
+    with parts.lock():
+        merge(parts)
+        shutil.rmtree(parts.folder, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class _Hands:
     """Who computes: nobody but this process if `make` is None."""
