@@ -71,9 +71,13 @@ def test_no_file_holds_the_address_of_a_registry() -> None:
 
 def test_the_readmes_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     text = (REPOSITORY / "README.md").read_text("utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    exec(compile(code, "README.md", "exec"), {})
-    assert "microwave.int" in capsys.readouterr().out
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    for code in blocks:
+        exec(compile(code, "README.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert len(blocks) == 2
+    assert "microwave.int" in said
+    assert said.endswith("1.0\n")
 
 
 def test_nothing_tracked_holds_a_machine_path() -> None:

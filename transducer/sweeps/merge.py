@@ -4,7 +4,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,15 +205,14 @@ def _survey(parts: Parts, count: int) -> tuple[tuple[str, ...], dict[str, int], 
     labels: Labels = {}
     sentences = {"": 0}
     for number in range(count):
-        block = parts.read(number)
-        if block.names and names and block.names != names:
+        own, declared, said = parts.about(number)
+        if own and names and own != names:
             raise SweepError(
                 f"{parts.archive}: block {number} holds other outputs than those before it"
             )
-        names, labels = (
-            (block.names, block.labels) if block.names and not names else (names, labels)
-        )
-        for sentence in block.sentences:
+        if own and not names:
+            names, labels = own, declared
+        for sentence in said:
             sentences.setdefault(sentence, len(sentences))
     return names, sentences, labels
 
@@ -261,13 +260,14 @@ def _fill(
             order = {"axes": " ".join(design.names), "outputs": " ".join(labels)}
             for name, value in {**attributes, **order}.items():
                 netcdf.attrs[name] = value
-            for start, block in _blocks(parts, design.size, int(manifest["block"])):
+            stored = {name: file[name] for name in variables}
+            for start, block in _runs(parts, design.size, int(manifest["block"])):
                 place = np.array([sentences[s] for s in block.sentences], dtype=np.int32)
                 columns = _columns(block, labels, place)
                 for box, a, b in slabs(start, start + block.codes.size, design.shape):
                     sides = [s.stop - s.start for s in box]
                     for name, column in columns.items():
-                        variables[name][box] = column[a:b].reshape(sides)
+                        stored[name][box] = column[a:b].reshape(sides)
         inputs = file.create_group("inputs")
         for name, text in texts.items():
             store_text(inputs, name, text)
@@ -280,9 +280,13 @@ def _columns(block: Block, labels: Labels, place: NDArray[np.int32]) -> dict[str
     return {**columns, "status": block.codes, "reason": place[block.reasons]}
 
 
-def _blocks(parts: Parts, size: int, step: int) -> Iterable[tuple[int, Block]]:
-    for number in range(-(-size // step)):
-        yield number * step, parts.read(number)
+def _runs(parts: Parts, size: int, step: int) -> Iterator[tuple[int, Block]]:
+    """Blocks in order, small ones joined to what fills a chunk."""
+    together = max(1, CHUNK // step)
+    count = -(-size // step)
+    for first in range(0, count, together):
+        numbers = range(first, min(count, first + together))
+        yield first * step, joined([parts.read(number) for number in numbers])
 
 
 def _coordinates(netcdf: "h5netcdf.File", design: Design, sentences: Mapping[str, int]) -> None:

@@ -16,11 +16,11 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cavities.errors import SweepError
 from transducer.sweeps.plan import Plan
-from transducer.sweeps.points import Block, compute, joined, lost
+from transducer.sweeps.points import Block, Columns, Function, compute, joined, lost
 
 Maker = Callable[[], Executor]
 """Makes an executor; called again when one breaks."""
@@ -60,13 +60,6 @@ class _Task:
     stop: int
 
 
-@dataclass
-class _Pieces:
-    """Results of a block that had to be taken apart."""
-
-    found: dict[int, Block] = field(default_factory=dict)
-
-
 class Crew:
     """Hands blocks to an executor, a few at a time, and takes them back as they are done.
 
@@ -87,7 +80,8 @@ class Crew:
         self.in_flight = in_flight
         self.pool = make()
         self.waiting: dict[Future[Block], _Task] = {}
-        self.pieces: dict[int, _Pieces] = {}
+        self.pieces: dict[int, dict[int, Block]] = {}  # blocks that had to be taken apart
+        self.handed_out = 0
 
     def run(self, numbers: Sequence[int]) -> Iterator[tuple[int, Block]]:
         """Blocks as they are done; those whose worker died are tried again, at last alone."""
@@ -125,12 +119,13 @@ class Crew:
 
     def _submit(self, task: _Task) -> None:
         columns = self.plan.design.columns(task.start, task.stop)
-        arguments = (self.plan.function, columns, self.plan.vectorised)
+        self.handed_out += 1
+        arguments = (self.handed_out, self.plan.function, columns, self.plan.vectorised)
         try:
-            future = self.pool.submit(compute, *arguments)
+            future = self.pool.submit(_attempt, *arguments)
         except BrokenExecutor as error:  # it broke while it stood idle
             self._renew(error)
-            future = self.pool.submit(compute, *arguments)
+            future = self.pool.submit(_attempt, *arguments)
         self.waiting[future] = task
 
     def _renew(self, error: BrokenExecutor) -> None:
@@ -150,7 +145,7 @@ class Crew:
             sentence = "its worker died, and died again when the point was tried alone"
             yield from self._settled(task, lost(columns, sentence))
             return
-        self.pieces.setdefault(task.number, _Pieces())
+        self.pieces.setdefault(task.number, {})
         half = (task.start + task.stop) // 2
         suspects.extendleft(
             [_Task(task.number, half, task.stop), _Task(task.number, task.start, half)]
@@ -164,12 +159,12 @@ class Crew:
             if (task.start, task.stop) == (first, last):
                 yield task.number, block
                 return
-            pieces = self.pieces.setdefault(task.number, _Pieces())
-        pieces.found[task.start] = block
+            pieces = self.pieces.setdefault(task.number, {})
+        pieces[task.start] = block
         first, last = self.plan.bounds(task.number)
-        if sum(b.codes.size for b in pieces.found.values()) == last - first:
+        if sum(b.codes.size for b in pieces.values()) == last - first:
             del self.pieces[task.number]
-            yield task.number, joined([pieces.found[start] for start in sorted(pieces.found)])
+            yield task.number, joined([pieces[start] for start in sorted(pieces)])
 
     def finished(self) -> Iterator[tuple[int, Block]]:
         """Blocks that are done already: what a run that is interrupted can still keep."""
@@ -189,6 +184,11 @@ class Crew:
         for process in workers:
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL)
+
+
+def _attempt(count: int, function: Function, columns: Columns, vectorised: bool) -> Block:
+    """Compute; the count keeps executors that remember calls from answering with an old failure."""
+    return compute(function, columns, vectorised)
 
 
 def serial(plan: Plan, numbers: Sequence[int]) -> Iterator[tuple[int, Block]]:

@@ -159,6 +159,13 @@ class Parts:
         """
         return _block_of(_whole(self.folder / _block_name(number)), self.archive)
 
+    def about(self, number: int) -> tuple[tuple[str, ...], dict[str, Variable], tuple[str, ...]]:
+        """Outputs, labels and reasons of a committed block, its values left where they are."""
+        with _opened(_whole(self.folder / _block_name(number))) as file:
+            said = json.loads(text_of(file, "about.json"))
+        labels = {n: Variable(*v) for n, v in said["labels"].items()}
+        return tuple(said["names"]), labels, tuple(said["sentences"])
+
     def set_aside(self, number: int) -> None:
         """Keep a damaged block under another name, so that it is computed again."""
         path = self.folder / _block_name(number)
@@ -236,11 +243,9 @@ def _image() -> "Iterator[tuple[h5py.File, list[bytes]]]":
 
 
 def _opened(content: bytes) -> "h5py.File":
-    import io
-
     import h5py
 
-    return h5py.File(io.BytesIO(content), "r")
+    return h5py.File(h5py.h5f.open_file_image(content))
 
 
 def store_text(group: "h5py.Group", name: str, text: str) -> None:
@@ -248,14 +253,18 @@ def store_text(group: "h5py.Group", name: str, text: str) -> None:
     import hashlib
 
     raw = text.encode("utf-8")
-    stored = group.create_dataset(
+    stored = _store_bytes(group, name, raw)
+    stored.attrs["sha256"] = hashlib.sha256(raw).hexdigest()
+    stored.attrs["encoding"] = "utf-8"
+
+
+def _store_bytes(group: "h5py.Group", name: str, raw: bytes) -> "h5py.Dataset":
+    return group.create_dataset(
         name,
         data=np.frombuffer(raw, dtype=np.uint8),
         chunks=(max(1, len(raw)),),
         fletcher32=True,
     )
-    stored.attrs["sha256"] = hashlib.sha256(raw).hexdigest()
-    stored.attrs["encoding"] = "utf-8"
 
 
 def text_of(group: "h5py.Group", name: str) -> str:
@@ -318,7 +327,7 @@ def _block_image(block: Block) -> bytes:
     }
     size = block.codes.size
     with _image() as (file, out):
-        store_text(file, "about.json", json.dumps(about))
+        _store_bytes(file, "about.json", json.dumps(about).encode("utf-8"))
         if block.names:
             rows = min(len(block.names), max(1, (1 << 17) // size))
             file.create_dataset(
