@@ -196,7 +196,7 @@ def _worth(value: Any) -> str:
 
 
 def _name(thing: Any) -> str:
-    module = getattr(thing, "__module__", "?")
+    module = getattr(thing, "__module__", None) or "__main__"  # none: made by exec
     return f"{'' if module == '__main__' else module + '.'}{thing.__qualname__}"
 
 
