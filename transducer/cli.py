@@ -21,6 +21,7 @@ from cavities.sentences import nearest
 from transducer.version import __version__
 
 if TYPE_CHECKING:
+    from dask.distributed import Client
     from rich.console import Console
 
     from transducer.simulation import LinkReport
@@ -141,11 +142,17 @@ Workers = Annotated[
     int, typer.Option("--workers", min=0, max=1024, help="Processes to start; 0 computes here.")
 ]
 
+Scheduler = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--dask", help="Address of a running dask scheduler.", metavar="TCP://HOST:PORT"),
+]
+
 
 @app.command()
 def sweep(
     study: Annotated[str, typer.Argument(help="A study file, or the name of a shipped one.")],
     workers: Workers = 0,
+    dask: Scheduler = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -156,18 +163,19 @@ def sweep(
     """Evaluate a scenario at every point of a study; stop and go on as you like."""
     from transducer.study import load_study
 
-    _run_study(load_study(study, out), workers)
+    _run_study(load_study(study, out), workers, dask)
 
 
 @app.command()
 def resume(
     archive: Annotated[Path, typer.Argument(help="An unfinished archive, NAME.h5.")],
     workers: Workers = 0,
+    dask: Scheduler = None,
 ) -> None:
     """Go on with a sweep that was stopped, from its archive alone."""
     from transducer.study import restored
 
-    _run_study(restored(archive), workers)
+    _run_study(restored(archive), workers, dask)
 
 
 @app.command()
@@ -200,13 +208,17 @@ def diff(
     show_diff(first, second, _console())
 
 
-def _run_study(study: "Study", workers: int) -> None:
+def _run_study(study: "Study", workers: int, dask: str | None) -> None:
     from transducer import disk
     from transducer.study import run
     from transducer.sweep_report import show_info, sweep_png
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C keeps what is done
-    found = run(study, workers)
+    if dask is None:
+        found = run(study, workers)
+    else:
+        with _dask_client(dask) as client:
+            found = run(study, workers, client.get_executor())
     wrote, picture = [study.archive], study.archive.with_suffix(".png")
     if not picture.exists():
         disk.place({picture: sweep_png(found)})
@@ -215,6 +227,23 @@ def _run_study(study: "Study", workers: int) -> None:
     show_info(study.archive, console)
     for path in wrote:
         console.print(f"wrote {path}", soft_wrap=True, markup=False)
+
+
+def _dask_client(address: str) -> "Client":
+    try:
+        from dask.distributed import Client
+    except ImportError:
+        raise ParameterError(
+            "--dask needs dask.distributed: pip install 'transducer-toolkit[distributed]'"
+        ) from None
+    try:
+        return Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise ParameterError(
+            f"--dask '{address}': no scheduler answers there ({said}); start 'dask scheduler' and "
+            "its workers, and give its address"
+        ) from None
 
 
 def _console() -> "Console":
