@@ -19,6 +19,9 @@ Values = NDArray[Any]
 POINT = "point"
 """Dimension of points that are not a grid."""
 
+LONGEST = 100
+"""Characters of a name: what every file format takes."""
+
 RESERVED = (POINT, "status", "reason", "reason_text")
 """Names that a sweep's result uses itself."""
 
@@ -71,9 +74,10 @@ class Axis:
 
 
 def _require_name(name: str) -> None:
-    if not (isinstance(name, str) and name.isidentifier()):
+    if not (isinstance(name, str) and name.isidentifier() and len(name) <= LONGEST):
         raise ParameterError(
-            f"axis {short(name)}: a name must be letters, digits and underscores; rename it"
+            f"axis {short(name)}: a name must be letters, digits and underscores, at most "
+            f"{LONGEST} of them; rename it"
         )
     if name in RESERVED:
         raise ParameterError(f"axis '{name}': a sweep's result uses this name; rename the axis")
@@ -89,14 +93,37 @@ def _values(name: str, given: ArrayLike) -> Values:
     if values.size == 0:
         raise ParameterError(f"axis '{name}' is empty; give it at least one value")
     if values.dtype.kind in "biuf":
-        values = values.astype(np.float64)
-        bad = values[~np.isfinite(values)]
-        if bad.size:
-            raise ParameterError(f"axis '{name}': values must be finite numbers, got {bad[0]}")
-        return values
-    if values.dtype.kind == "U" or all(isinstance(v, str) for v in values):
-        return np.array([str(v) for v in values], dtype=object)
-    raise ParameterError(f"axis '{name}': values must be numbers or words, got {short(values[0])}")
+        return _frozen(_finite(name, values))
+    entries = list(given) if isinstance(given, (list, tuple)) else values.tolist()
+    other = next((v for v in entries if not isinstance(v, str)), None)
+    if values.dtype.kind not in "UO" or any(not isinstance(v, str) for v in entries):
+        raise ParameterError(
+            f"axis '{name}': values must be numbers or words, all of them, got {short(other)}; "
+            f"whole numbers must stay below 2^63"
+        )
+    return _frozen(np.array([str(v) for v in entries], dtype=object))
+
+
+def _finite(name: str, values: Values) -> Values:
+    numbers = values.astype(np.float64)
+    bad = numbers[~np.isfinite(numbers)]
+    if bad.size:
+        raise ParameterError(f"axis '{name}': values must be finite numbers, got {bad[0]}")
+    if values.dtype.kind in "iu":
+        rounded = [int(v) for v in values if int(v) != int(float(v))]
+        if rounded:
+            raise ParameterError(
+                f"axis '{name}': {rounded[0]} does not fit a floating-point number exactly; use "
+                "values up to 2^53"
+            )
+    return numbers
+
+
+def _frozen(values: Values) -> Values:
+    """A copy nobody can change: the points of a sweep are fixed."""
+    values = values.copy()
+    values.setflags(write=False)
+    return values
 
 
 @dataclass(frozen=True)
@@ -142,8 +169,10 @@ class Range:
     def at(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values at shares of the interval in [0, 1]."""
         if self.scale == "log":
-            return np.asarray(self.low * (self.high / self.low) ** share)
-        return np.asarray(self.low + (self.high - self.low) * share)
+            values = np.exp((1 - share) * np.log(self.low) + share * np.log(self.high))
+        else:
+            values = (1 - share) * self.low + share * self.high
+        return np.asarray(np.clip(values, self.low, self.high))
 
 
 Kind = Literal["grid", "zipped", "sobol", "latin-hypercube"]
@@ -168,9 +197,15 @@ class Design:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        names = [axis.name for axis in self.axes]
-        if not names:
+        if not self.axes:
             raise ParameterError("a sweep needs at least one axis")
+        for axis in self.axes:
+            if not isinstance(axis, Axis):
+                raise ParameterError(
+                    f"a {self.kind} design is made of Axis, got {type(axis).__name__}; a Range "
+                    "belongs into 'sampled'"
+                )
+        names = [axis.name for axis in self.axes]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ParameterError(f"axis '{twice}' is given twice; leave one of them out")
@@ -279,8 +314,10 @@ def sampled(
     >>> bool(((box.axes[0].values > 1e-6) & (box.axes[0].values < 1e-3)).all())
     True
     """
-    if count < 1 or seed < 0:
-        raise ParameterError(f"sampled: count >= 1 and seed >= 0 are needed, got {count}, {seed}")
+    if not (_whole(count) and _whole(seed) and count >= 1 and seed >= 0):
+        raise ParameterError(
+            f"sampled: whole numbers count >= 1 and seed >= 0 are needed, got {count}, {seed}"
+        )
     if not ranges:
         raise ParameterError("a sweep needs at least one axis")
     from scipy.stats import qmc
@@ -299,6 +336,10 @@ def sampled(
     return Design(method, tuple(axes), seed)
 
 
+def _whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def design_of(axes: Axes) -> Design:
     """Turn what a user gives for axes into a design: a mapping or a list of axes makes a grid.
 
@@ -311,6 +352,11 @@ def design_of(axes: Axes) -> Design:
         return axes
     if isinstance(axes, Mapping):
         return grid(*(_named(name, values) for name, values in axes.items()))
+    if not isinstance(axes, (list, tuple)):
+        raise ParameterError(
+            f"the axes of a sweep are a mapping of names to values, got {short(axes)}; write "
+            "{'power': [1e-6, 2e-6]}"
+        )
     return grid(*axes)
 
 

@@ -15,7 +15,7 @@ from cavities.errors import SweepError
 from cavities.rules import Status
 from transducer.disk import IN_FLIGHT, claim, flush_folder, seal_file
 from transducer.sweeps.axes import POINT, Design
-from transducer.sweeps.points import Block, Variable, joined
+from transducer.sweeps.points import Block, Variable, joined, unlike
 from transducer.sweeps.shards import SCHEMA, SCHEMA_VERSION, Parts, pending, store_text, unwritable
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def dataset_of(
     coordinates = {
         axis.name: (
             axis.name if design.kind == "grid" else POINT,
-            axis.values,
+            axis.values.copy(),
             _attributes(Variable(axis.unit, axis.long_name))
             if axis.numeric
             else {"long_name": axis.long_name},
@@ -206,10 +206,8 @@ def _survey(parts: Parts, count: int) -> tuple[tuple[str, ...], dict[str, int], 
     sentences = {"": 0}
     for number in range(count):
         own, declared, said = parts.about(number)
-        if own and names and own != names:
-            raise SweepError(
-                f"{parts.archive}: block {number} holds other outputs than those before it"
-            )
+        if own and names and set(own) != set(names):
+            raise SweepError(f"{parts.archive}: {unlike(names, own)}")
         if own and not names:
             names, labels = own, declared
         for sentence in said:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cavities.errors import SweepError
-from cavities.sentences import nearest
+from cavities.sentences import nearest, short
 from transducer.sweeps.axes import Design
 from transducer.sweeps.points import Columns, Function, Variable
 
@@ -116,14 +116,20 @@ def plan_of(
         point.
     """
     require_call(function, design.names)
+    for name, label in outputs.items():
+        if not isinstance(label, Variable):
+            raise SweepError(f"the label of '{name}' must be a Variable, got {short(label)}")
+    for name, text in inputs.items():
+        if not isinstance(text, str):
+            raise SweepError(f"the input '{name}' must be a text, got {type(text).__name__}")
     clash = set(outputs) & set(design.names)
     if clash:
         raise SweepError(f"'{clash.pop()}' is an axis and an output; rename one of them")
     if block is None:
         most = VECTOR_BLOCK if vectorised else min(MOST, max(FEWEST, -(-design.size // 4096)))
         block = min(most, design.size)
-    if not block >= 1:
-        raise SweepError(f"a block must hold at least one point, got block = {block}")
+    if not isinstance(block, (int, np.integer)) or block < 1:
+        raise SweepError(f"a block must hold a whole number of points, at least one, got {block}")
     named = {name.replace("/", "."): text for name, text in inputs.items()}
     return Plan(function, design, vectorised, int(block), outputs, named, title)
 
@@ -136,13 +142,12 @@ def require_call(function: Function, names: tuple[str, ...]) -> None:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
         return  # a builtin says nothing of its arguments; calling it will
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     taken = [
         n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]
     for name in names:
-        if name not in taken:
+        if name not in taken and not anything:
             raise SweepError(
                 f"the function does not take an argument '{name}'; {nearest(name, taken)}"
             )

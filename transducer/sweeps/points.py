@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cavities.errors import PhysicsError, SweepError, ToolkitError
 from cavities.rules import Codes, Status, status_of
+from cavities.sentences import short
 from transducer.sweeps.axes import RESERVED, Values
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ def compute(function: Function, columns: Columns, vectorised: bool) -> Block:
     wall, cpu = time.perf_counter(), time.process_time()
     with _one_thread():
         block = (batch if vectorised else _one_by_one)(function, columns)
+    clash = set(block.names) & set(columns)
+    if clash:
+        raise SweepError(f"'{clash.pop()}' is an axis and an output; rename one of them")
     return Block(
         block.names,
         block.values,
@@ -153,10 +157,7 @@ def joined(blocks: Sequence[Block]) -> Block:
     sentences = {"": 0}
     parts, reasons = [], []
     for block in blocks:
-        if block.names and block.names != names:
-            raise SweepError(_unlike(names, block.names))
-        gap = np.full((len(names), block.codes.size), np.nan)
-        parts.append(block.values if block.names else gap)
+        parts.append(_rows(block, names))
         place = [sentences.setdefault(s, len(sentences)) for s in block.sentences]
         reasons.append(np.array(place, dtype=np.int32)[block.reasons])
     return Block(
@@ -171,7 +172,19 @@ def joined(blocks: Sequence[Block]) -> Block:
     )
 
 
-def _unlike(first: Sequence[str], second: Sequence[str]) -> str:
+def _rows(block: Block, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Values of a block in the order of `names`; NaN if it has no outputs."""
+    if block.names == names:
+        return block.values
+    if not block.names:
+        return np.full((len(names), block.codes.size), np.nan)
+    if set(block.names) != set(names):
+        raise SweepError(unlike(names, block.names))
+    return block.values[[block.names.index(name) for name in names]]
+
+
+def unlike(first: Sequence[str], second: Sequence[str]) -> str:
+    """Sentence for outputs that differ from point to point."""
     apart = sorted(set(first) ^ set(second)) or list(second)
     return (
         f"the function must return the same outputs at every point: {', '.join(map(repr, apart))} "
@@ -198,16 +211,17 @@ def single(function: Function, point: Mapping[str, float | str]) -> Block:
 def _refused(size: int, error: PhysicsError) -> Block:
     codes = np.full(size, status_of(error), dtype=np.int8)
     reasons = np.ones(size, dtype=np.int32)
-    return Block((), np.empty((0, size)), codes, reasons, ("", str(error)), {})
+    sentence = str(error) or status_of(error).name.lower().replace("_", " ")
+    return Block((), np.empty((0, size)), codes, reasons, ("", sentence), {})
 
 
 def batch(function: Function, columns: Columns) -> Block:
     """Call with whole columns; where a point is refused, halve until it stands alone."""
     size = _length(columns)
     try:
-        found, labels = _flat(function(**columns))
-        own = np.broadcast_to(np.asarray(found.pop(STATUS, 0)), (size,)).astype(np.int8)
-        said = np.broadcast_to(np.asarray(found.pop(REASON, ""), dtype=object), (size,))
+        # copies: a function may do with its columns what it likes
+        found, labels = _flat(function(**{n: v.copy() for n, v in columns.items()}), own_marks=True)
+        own, said = _marks(found.pop(STATUS, 0), found.pop(REASON, ""), size)
         rows = [_column(name, value, size) for name, value in found.items()]
     except PhysicsError as error:
         if size == 1:
@@ -223,13 +237,35 @@ def batch(function: Function, columns: Columns) -> Block:
 
 
 def _located(error: Exception, where: str) -> Exception:
-    """Say where an error came up, once."""
+    """Say where an error came up."""
     if isinstance(error, ToolkitError):
-        told = str(error).endswith(")") and "(in the block" in str(error)
-        return error if told else type(error)(f"{error} ({where})")
-    if not getattr(error, "__notes__", ()):
-        error.add_note(where)
+        return type(error)(f"{error} ({where})")
+    error.add_note(where)
     return error
+
+
+def _marks(codes: object, reasons: object, size: int) -> tuple[Codes, NDArray[Any]]:
+    """Status and reason of every point, as a vectorised function gives them."""
+    given = np.asarray(codes)
+    known = {int(status) for status in Status}
+    if given.dtype.kind not in "iub" or given.shape not in ((), (size,)):
+        raise SweepError(
+            f"'{STATUS}' must be whole numbers of cavities.rules.Status, one or {size} of "
+            f"them, got {short(codes)}"
+        )
+    strange = set(np.unique(given).tolist()) - known
+    if strange:
+        raise SweepError(
+            f"'{STATUS}' holds {min(strange)}, which is no cavities.rules.Status; they go from "
+            f"0 to {max(known)}"
+        )
+    said = np.asarray(reasons, dtype=object)
+    if said.shape not in ((), (size,)):
+        raise SweepError(f"'{REASON}' must be one sentence or {size}, got shape {said.shape}")
+    return (
+        np.broadcast_to(given, (size,)).astype(np.int8),
+        np.broadcast_to(said, (size,)),
+    )
 
 
 def _settled(
@@ -277,8 +313,15 @@ def described(point: Mapping[str, float | str]) -> str:
     return ", ".join(f"{name} = {text}" for name, text in zip(point, shown, strict=True))
 
 
-def _flat(record: Record) -> tuple[dict[str, Any], dict[str, Variable]]:
+def _flat(record: Record, own_marks: bool = False) -> tuple[dict[str, Any], dict[str, Variable]]:
     """Entries of a record, and the units it declares in its fields' metadata."""
+    entries, labels = _entries(record)
+    if not set(entries) - ({STATUS, REASON} if own_marks else set()):
+        raise SweepError("the function returned no output; return {'efficiency': 0.1}, for example")
+    return entries, labels
+
+
+def _entries(record: Record) -> tuple[dict[str, Any], dict[str, Variable]]:
     if is_dataclass(record) and not isinstance(record, type):
         entries = {field.name: getattr(record, field.name) for field in fields(record)}
         labels = {
@@ -321,7 +364,12 @@ def _numbers(name: object, value: object) -> NDArray[np.float64]:
             f"output {name!r}: a name must be letters, digits and underscores, and none of "
             f"{', '.join(RESERVED)}"
         )
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise SweepError(f"output {name!r} must be a real number, got {short(value)}") from None
+    if isinstance(value, np.ma.MaskedArray):
+        array = np.ma.filled(value.astype(np.float64), np.nan)  # what is masked is no number
     if array.dtype.kind not in "biuf":
         kind = "complex" if array.dtype.kind == "c" else type(value).__name__
         raise SweepError(
