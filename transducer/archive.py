@@ -57,9 +57,24 @@ def load(path: Path | str) -> "xarray.Dataset":
     hang on a damaged one.
     """
     path = Path(path)
-    if path.exists() or not Parts(path).folder.is_dir():
-        _vet(path)
-        return _finished(path)
+    if _is_growing(path):
+        try:
+            return _growing(path)
+        except DataError:
+            if not path.exists():
+                raise  # else it was finished while we looked
+    _vet(path)
+    return _finished(path)
+
+
+def _is_growing(path: Path) -> bool:
+    try:
+        return not path.exists() and Parts(path).folder.is_dir()
+    except (OSError, ValueError):
+        return False  # a name that no file can have; whoever opens it says so
+
+
+def _growing(path: Path) -> "xarray.Dataset":
     manifest, design, block, _ = collected(Parts(path))
     declared = {n: Variable(v["unit"], v["long_name"]) for n, v in manifest["outputs"].items()}
     return dataset_of(design, block, declared, attributes_of(manifest, Parts(path).runs()))
@@ -101,11 +116,16 @@ def runs_of(path: Path | str) -> list[dict[str, Any]]:
 
 def _about(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], dict[str, str]]:
     """Description, runs and inputs."""
-    if not path.exists() and Parts(path).folder.is_dir():
-        manifest, _, inputs = Parts(path).study()
-        return manifest, Parts(path).runs(), inputs
+    if _is_growing(path):
+        try:
+            manifest, _, inputs = Parts(path).study()
+            return manifest, Parts(path).runs(), inputs
+        except DataError:
+            if not path.exists():
+                raise
     _vet(path)
     with _h5(path) as file:
+        _require_ours(path, file.attrs.get("schema"), file.attrs.get("schema_version"))
         texts = {name: text_of(file["inputs"], name) for name in file.get("inputs", ())}
     study, runs = texts.pop("study.json", None), texts.pop("runs.json", "[]")
     return (None if study is None else json.loads(study)), json.loads(runs), texts
@@ -141,22 +161,35 @@ def _finished(path: Path) -> "xarray.Dataset":
     import xarray
 
     with _read_by_h5(path):
-        found = xarray.open_dataset(path, engine="h5netcdf")
-        if found.attrs.get("schema") != SCHEMA:
+        found = xarray.open_dataset(path, engine="h5netcdf", decode_times=False)
+        try:
+            _require_ours(path, found.attrs.get("schema"), found.attrs.get("schema_version"))
+            if "status" not in found or "reason" not in found:
+                raise DataError(
+                    f"{path}: is no archive of this toolkit: it has no status of its points; open "
+                    "it with xarray"
+                )
+        except DataError:
             found.close()
-            raise DataError(
-                f"{path}: is no archive of this toolkit: it does not say schema = '{SCHEMA}'; open "
-                "it with xarray"
-            )
-        version = found.attrs.get("schema_version")
-        if not isinstance(version, (int, np.integer)) or int(version) > SCHEMA_VERSION:
-            found.close()
-            raise newer(path, version)
+            raise
         if found.nbytes <= EAGER:
             whole = found.load()
             found.close()
             found = whole
         return _ordered(_worded(found))
+
+
+def _require_ours(path: Path, schema: object, version: Any) -> None:
+    if isinstance(schema, bytes):
+        schema = schema.decode("utf-8", "replace")
+    if schema != SCHEMA:
+        raise DataError(
+            f"{path}: is no archive of this toolkit: it does not say schema = '{SCHEMA}'; open it "
+            "with xarray"
+        )
+    number = np.ravel(version)
+    if number.size != 1 or number.dtype.kind not in "iu" or number[0] > SCHEMA_VERSION:
+        raise newer(path, version)
 
 
 def _ordered(found: "xarray.Dataset") -> "xarray.Dataset":
@@ -168,7 +201,9 @@ def _ordered(found: "xarray.Dataset") -> "xarray.Dataset":
         *(n for n in axes if n in found.coords),
         *(n for n in found.coords if n not in axes),
     ]
-    names = [*(n for n in outputs if n in found), *(n for n in found.data_vars if n not in outputs)]
+    marks = ["status", "reason"] if outputs else []
+    others = [n for n in found.data_vars if n not in (*outputs, *marks)]
+    names = [*(n for n in outputs if n in found), *others, *marks]
     return xarray.Dataset(
         {name: found.variables[name] for name in names},
         {name: found.variables[name] for name in coordinates},
@@ -194,9 +229,11 @@ def _vet(path: Path) -> None:
         if path.is_dir():
             raise DataError(f"{path}: is a folder; give the name of an archive, NAME.h5")
         seal = seal_of(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{path}: cannot be read: {reason}; check the path") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{str(path)!r}: cannot be read: {reason}; check the path") from None
     if seal is Seal.BROKEN:
         raise DataError(
             f"{path}: was changed or damaged since it was written: its seal does not match; "

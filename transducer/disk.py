@@ -202,6 +202,11 @@ def seal_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def unsealed(content: bytes) -> bytes:
+    """Content without its seal."""
+    return content[:-_TAIL]
+
+
 class Seal(Enum):
     """What the end of a file says."""
 

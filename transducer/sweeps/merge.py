@@ -1,5 +1,6 @@
 """A finished sweep: as one dataset in memory, or as one HDF5 file that opens anywhere."""
 
+import contextlib
 import io
 import json
 import math
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from cavities.errors import SweepError
 from cavities.rules import Status
-from transducer.disk import IN_FLIGHT, claim, flush_folder, seal_file
+from transducer.disk import IN_FLIGHT, flush_folder, seal_file
 from transducer.sweeps.axes import POINT, Design
 from transducer.sweeps.points import Block, Variable, joined, unlike
 from transducer.sweeps.shards import SCHEMA, SCHEMA_VERSION, Parts, pending, store_text, unwritable
@@ -175,11 +176,14 @@ def merge(parts: Parts) -> None:
     room = _room(design, len(names), texts, sentences)
     IN_FLIGHT.add(temporary)
     try:
+        temporary.unlink(missing_ok=True)  # it may be a second name of a finished archive
         with _Reserved(temporary, room) as space:
             _fill(space, parts, (manifest, design, texts), shown, sentences)
+        if space.error is not None:
+            raise space.error
         seal_file(temporary)
         os.chmod(temporary, 0o666 & ~_mask())
-        claim(temporary, parts.archive)
+        _settle(temporary, parts.archive)
         flush_folder(parts.archive.parent)
     except FileExistsError:
         raise SweepError(
@@ -189,8 +193,21 @@ def merge(parts: Parts) -> None:
     except OSError as error:
         raise unwritable(parts.archive, error) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         IN_FLIGHT.discard(temporary)
+
+
+def _settle(temporary: Path, path: Path) -> None:
+    """Give the file its name, never over another one; a kill leaves no half name."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links; the lock keeps other sweeps away
+        if path.exists():
+            raise FileExistsError(path) from None
+        os.replace(temporary, path)
 
 
 def _mask() -> int:
@@ -326,11 +343,15 @@ def _variables(netcdf: "h5netcdf.File", design: Design, labels: Labels) -> dict[
 
 
 class _Reserved(io.RawIOBase):
-    """A file whose room is claimed before libhdf5 writes to it: it never meets a full disk."""
+    """A file whose room is claimed before libhdf5 writes to it: it never meets a full disk.
+
+    An error that comes all the same is kept in `error`: libhdf5 crashes on one that it is told.
+    """
 
     def __init__(self, path: Path, room: int) -> None:
         super().__init__()
-        self._file = path.open("w+b", buffering=0)
+        self.error: OSError | None = None
+        self._file = path.open("x+b", buffering=0)
         self._end = 0
         try:
             if hasattr(os, "posix_fallocate"):
@@ -350,10 +371,17 @@ class _Reserved(io.RawIOBase):
 
     def write(self, content: Any) -> int:
         view = memoryview(content).cast("B")
-        while view:
-            view = view[self._file.write(view) or 0 :]
+        try:
+            while view:
+                view = view[self._put(view) :]
+        except OSError as error:
+            self.error = self.error or error
+            self._file.seek(len(view), 1)  # on with the show
         self._end = max(self._end, self._file.tell())
         return memoryview(content).nbytes
+
+    def _put(self, view: memoryview) -> int:
+        return self._file.write(view) or 0
 
     def seek(self, offset: int, whence: int = 0) -> int:
         if whence == 2:

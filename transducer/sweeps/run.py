@@ -1,7 +1,6 @@
 """Run a sweep: in memory, or into an archive that keeps every finished block."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -130,7 +129,7 @@ def finish(archive: Path | str) -> None:
         raise SweepError(f"{path}: {state}; there is nothing to merge")
     with parts.lock():
         merge(parts)
-        shutil.rmtree(parts.folder, ignore_errors=True)
+        parts.clear()
 
 
 @dataclass(frozen=True)
@@ -175,22 +174,38 @@ def _in_memory(plan: Plan, hands: _Hands) -> "xarray.Dataset":
 
 def _archived(plan: Plan, path: Path, hands: _Hands) -> "xarray.Dataset":
     parts = Parts(path)
-    if _is_finished(plan, path, parts):
+    try:
+        if not (_is_finished(plan, path) and not parts.folder.exists()):
+            _finish(plan, path, parts, hands)
         return archives.load(path)
-    if not parts.folder.exists():
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {_kept(parts)}", None) from None
+
+
+def _kept(parts: Parts) -> str:
+    return (
+        f"finished blocks are kept in {parts.folder}: the same call, or 'transducer resume "
+        f"{parts.archive}', goes on from there"
+    )
+
+
+def _finish(plan: Plan, path: Path, parts: Parts, hands: _Hands) -> None:
+    """Compute what is missing and merge; or clear away what a kill left beside the archive."""
+    if not parts.folder.exists() and not path.exists():
         parts.begin(plan)
     with parts.lock():
-        if not _is_finished(plan, path, parts):  # it may have been finished meanwhile
+        if not _is_finished(plan, path):  # it may have been finished meanwhile
             manifest, _, inputs = parts.study()
             require_same(manifest, inputs, plan, str(path))
             _complete(plan, parts, hands)
             merge(parts)
-        shutil.rmtree(parts.folder, ignore_errors=True)
-    return archives.load(path)
+        parts.clear()
 
 
-def _is_finished(plan: Plan, path: Path, parts: Parts) -> bool:
-    """Whether the archive is there, and is this sweep's; what a kill left beside it is removed."""
+def _is_finished(plan: Plan, path: Path) -> bool:
+    """Whether the archive is there, and is this sweep's."""
     if not path.exists():
         return False
     manifest, inputs = archives.study_of(path)
@@ -210,19 +225,19 @@ def _complete(plan: Plan, parts: Parts, hands: _Hands) -> None:
         return
     started, wall, cpu = _now(), time.perf_counter(), time.process_time()
     spent: list[Block] = []
+    points = 0
+    note = parts.note_run(_run(hands, 0, [], started, wall, cpu))
 
     def keep(number: int, block: Block) -> None:
+        nonlocal points
         parts.commit(number, block)
+        points += block.codes.size
         spent.append(replace(block, values=block.values[:0], codes=block.codes[:0]))
 
-    kept = f"finished blocks are kept in {parts.folder}: the same call, or 'transducer resume "
-    kept += f"{parts.archive}', goes on from there"
     try:
-        _compute(plan, missing, hands, keep, kept)
+        _compute(plan, missing, hands, keep, _kept(parts))
     finally:
-        if spent:
-            points = sum(b - a for a, b in map(plan.bounds, missing[: len(spent)]))
-            parts.note_run(_run(hands, points, spent, started, wall, cpu))
+        parts.note_run(_run(hands, points, spent, started, wall, cpu), note)
 
 
 def _now() -> str:

@@ -5,10 +5,12 @@
 """
 
 import contextlib
+import glob
 import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +20,7 @@ import numpy as np
 
 from cavities.errors import DataError, SweepError
 from cavities.rules import Status
-from transducer.disk import IN_FLIGHT, flush_folder, is_sealed, sealed
+from transducer.disk import IN_FLIGHT, flush_folder, is_sealed, sealed, unsealed
 from transducer.sweeps.axes import Axis, Design
 from transducer.sweeps.plan import Plan
 from transducer.sweeps.points import Block, Variable
@@ -31,6 +33,7 @@ SCHEMA = "transducer-toolkit/sweep"
 SCHEMA_VERSION = 2
 """Schema of every archive; described in ``docs/archive.md``."""
 
+_ONE_AT_A_TIME = threading.Lock()
 _HELD: set[Path] = set()
 """Folders that this process holds the lock of."""
 
@@ -69,11 +72,14 @@ class Parts:
         try:
             os.chmod(waiting, 0o777 & ~_umask())
             _write(waiting / "study.h5", sealed(_study_image(plan)))
-            os.rename(waiting, self.folder)  # onto another one: refused, nothing is lost
+            try:
+                os.rename(waiting, self.folder)  # onto another one: refused, nothing is lost
+            except OSError:
+                if self.folder.is_dir():
+                    return  # another process was faster; the lock decides
+                raise
             flush_folder(self.archive.parent)
         except OSError as error:
-            if self.folder.is_dir():
-                return  # another process was faster; the lock decides
             raise unwritable(self.folder, error) from None
         finally:
             shutil.rmtree(waiting, ignore_errors=True)
@@ -89,29 +95,31 @@ class Parts:
         """
         import fcntl
 
-        place = self.folder.absolute()
+        place = Path(os.path.realpath(self.folder))
         busy = SweepError(
             f"{self.archive}: another process is writing to it; wait for it, or choose another "
             "archive"
         )
-        if place in _HELD:
-            raise busy
+        with _ONE_AT_A_TIME:  # closing the file once would let go of this process's own lock
+            if place in _HELD:
+                raise busy
+            _HELD.add(place)
         try:
-            file = (self.folder / "lock").open("a+")
-        except OSError as error:
-            raise unwritable(self.folder, error) from None
-        with file:
             try:
-                # the kernel lets go of it when this process ends, however it ends
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise busy from None
+                file = (self.folder / "lock").open("a+")
             except OSError as error:
                 raise unwritable(self.folder, error) from None
-            _HELD.add(place)
-            try:
+            with file:
+                try:
+                    # the kernel lets go of it when this process ends, however it ends
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except (BlockingIOError, PermissionError):
+                    raise busy from None
+                except OSError as error:
+                    raise unwritable(self.folder, error) from None
                 yield
-            finally:
+        finally:
+            with _ONE_AT_A_TIME:
                 _HELD.discard(place)
 
     def study(self) -> tuple[dict[str, Any], Design, dict[str, str]]:
@@ -122,7 +130,8 @@ class Parts:
         DataError
             If the description is missing or damaged.
         """
-        return read_study(_whole(self.folder / "study.h5"), self.archive)
+        remedy = "restore it from a copy, or move the folder away to begin anew"
+        return read_study(_whole(self.folder / "study.h5", remedy), self.archive)
 
     def done(self) -> dict[int, Path]:
         """Blocks that are there, by number."""
@@ -171,17 +180,28 @@ class Parts:
         path = self.folder / _block_name(number)
         os.replace(path, path.with_suffix(f".damaged-{time.time_ns()}"))
 
-    def note_run(self, run: Mapping[str, Any]) -> None:
-        """Write down who computed what, once a run ends."""
-        path = self.folder / f"run-{time.time_ns()}-{os.getpid()}.json"
+    def note_run(self, run: Mapping[str, Any], path: Path | None = None) -> Path:
+        """Write down who computes what, when a run begins, and again (to `path`) when it ends."""
+        path = path or self.folder / f"run-{time.time_ns()}-{os.getpid()}.json"
         try:
-            _write(path, json.dumps(run).encode("utf-8"))
+            _write(path, sealed(json.dumps(run).encode("utf-8")))
         except OSError as error:
             raise unwritable(path, error) from None
+        return path
 
     def runs(self) -> list[dict[str, Any]]:
-        """Runs that wrote here, oldest first."""
-        return [json.loads(p.read_text("utf-8")) for p in sorted(self.folder.glob("run-*.json"))]
+        """Runs that wrote here, oldest first; a note that was damaged is left out."""
+        notes = []
+        for path in sorted(self.folder.glob("run-*.json")):
+            with contextlib.suppress(DataError, ValueError):
+                notes.append(json.loads(unsealed(_whole(path))))
+        return notes
+
+    def clear(self) -> None:
+        """Remove the folder, and what a kill left of one that was not yet in its place."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for stale in self.archive.parent.glob(f".{glob.escape(self.folder.name)}.*"):
+            shutil.rmtree(stale, ignore_errors=True)
 
 
 def unwritable(path: Path, error: Exception) -> DataError:
@@ -214,19 +234,20 @@ def _write(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         IN_FLIGHT.discard(temporary)
 
 
-def _whole(path: Path) -> bytes:
+def _whole(path: Path, remedy: str = "run the same sweep again to mend it") -> bytes:
     """A sealed file as it was written."""
     try:
         content = path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(f"{path}: cannot be read: {reason}; compute it again") from None
+        raise DataError(f"{path}: cannot be read: {reason}; {remedy}") from None
     if not is_sealed(content):
-        raise DataError(f"{path}: was damaged since it was written; run the sweep again to mend it")
+        raise DataError(f"{path}: was damaged since it was written; {remedy}")
     return content
 
 
@@ -262,8 +283,7 @@ def _store_bytes(group: "h5py.Group", name: str, raw: bytes) -> "h5py.Dataset":
     return group.create_dataset(
         name,
         data=np.frombuffer(raw, dtype=np.uint8),
-        chunks=(max(1, len(raw)),),
-        fletcher32=True,
+        **({"chunks": (len(raw),), "fletcher32": True} if raw else {}),
     )
 
 
