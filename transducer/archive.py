@@ -59,10 +59,14 @@ def load(path: Path | str) -> "xarray.Dataset":
     path = Path(path)
     if _is_growing(path):
         try:
-            return _growing(path)
+            found = _growing(path)
         except DataError:
             if not path.exists():
-                raise  # else it was finished while we looked
+                raise
+        else:
+            if not path.exists():
+                return found
+        # it was finished while we looked
     _vet(path)
     return _finished(path)
 

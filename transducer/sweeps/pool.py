@@ -51,6 +51,16 @@ def _in_worker() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+@contextlib.contextmanager
+def _sheltered() -> Iterator[None]:
+    """Processes that are started in here are born deaf to Ctrl-C: it is the parent's."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @dataclass(frozen=True)
 class _Task:
     """Points of a block that are computed together."""
@@ -121,11 +131,12 @@ class Crew:
         columns = self.plan.design.columns(task.start, task.stop)
         self.handed_out += 1
         arguments = (self.handed_out, self.plan.function, columns, self.plan.vectorised)
-        try:
-            future = self.pool.submit(_attempt, *arguments)
-        except BrokenExecutor as error:  # it broke while it stood idle
-            self._renew(error)
-            future = self.pool.submit(_attempt, *arguments)
+        with _sheltered():
+            try:
+                future = self.pool.submit(_attempt, *arguments)
+            except BrokenExecutor as error:  # it broke while it stood idle
+                self._renew(error)
+                future = self.pool.submit(_attempt, *arguments)
         self.waiting[future] = task
 
     def _renew(self, error: BrokenExecutor) -> None:
