@@ -165,7 +165,7 @@ def _finished(path: Path) -> "xarray.Dataset":
     import xarray
 
     with _read_by_h5(path):
-        found = xarray.open_dataset(path, engine="h5netcdf", decode_times=False)
+        found = xarray.open_dataset(path, engine="h5netcdf", decode_times=False, phony_dims="sort")
         try:
             _require_ours(path, found.attrs.get("schema"), found.attrs.get("schema_version"))
             if "status" not in found or "reason" not in found:
@@ -210,9 +210,14 @@ def _ordered(found: "xarray.Dataset") -> "xarray.Dataset":
     names = [*(n for n in outputs if n in found), *others, *marks]
     return xarray.Dataset(
         {name: found.variables[name] for name in names},
-        {name: found.variables[name] for name in coordinates},
+        {name: _as_objects(found.variables[name]) for name in coordinates},
         found.attrs,
     )
+
+
+def _as_objects(axis: Any) -> Any:
+    """Words as they are in memory."""
+    return axis.astype(object) if axis.dtype.kind == "U" else axis
 
 
 def _worded(found: "xarray.Dataset") -> "xarray.Dataset":

@@ -22,7 +22,7 @@ POINT = "point"
 LONGEST = 100
 """Characters of a name: what every file format takes."""
 
-RESERVED = (POINT, "status", "reason", "reason_text")
+RESERVED = (POINT, "status", "reason", "reason_text", "reason_index", "inputs", "detail")
 """Names that a sweep's result uses itself."""
 
 
@@ -59,7 +59,13 @@ class Axis:
 
     def __post_init__(self) -> None:
         _require_name(self.name)
+        for text in (self.unit, self.long_name):
+            require_storable(text, f"axis '{self.name}'")
+        require_unit(self.unit, f"axis '{self.name}'")
         object.__setattr__(self, "values", _values(self.name, self.values))
+        if not self.numeric:
+            for word in self.values:
+                require_storable(word, f"axis '{self.name}'")
 
     @property
     def numeric(self) -> bool:
@@ -71,6 +77,23 @@ class Axis:
         """SHA-256 of the values."""
         raw = self.values.tobytes() if self.numeric else "\0".join(self.values).encode("utf-8")
         return hashlib.sha256(raw).hexdigest()
+
+
+def require_storable(text: str, what: str) -> None:
+    """Refuse what no file can hold: a NUL, half a character."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ParameterError(
+            f"{what}: {short(text)} holds a character that no file can keep; leave it out"
+        )
+
+
+def require_unit(unit: str, what: str) -> None:
+    """Refuse a unit that every reader would take for a calendar."""
+    if " since " in f" {unit} ":
+        raise ParameterError(
+            f"{what}: the unit {short(unit)} would be read as a date; write 's' or 'd', and say in "
+            "the long name since when"
+        )
 
 
 def _require_name(name: str) -> None:

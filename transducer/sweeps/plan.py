@@ -5,17 +5,18 @@ import functools
 import hashlib
 import inspect
 import json
+import pickle
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
 from cavities.errors import SweepError
 from cavities.sentences import nearest, short
-from transducer.sweeps.axes import Design
+from transducer.sweeps.axes import Design, require_storable
 from transducer.sweeps.points import Columns, Function, Variable
 
 VECTOR_BLOCK = 65536
@@ -119,6 +120,7 @@ def plan_of(
     for name, label in outputs.items():
         if not isinstance(label, Variable):
             raise SweepError(f"the label of '{name}' must be a Variable, got {short(label)}")
+        label.require_storable(name)
     for name, text in inputs.items():
         if not isinstance(text, str):
             raise SweepError(f"the input '{name}' must be a text, got {type(text).__name__}")
@@ -131,6 +133,13 @@ def plan_of(
     if not isinstance(block, (int, np.integer)) or block < 1:
         raise SweepError(f"a block must hold a whole number of points, at least one, got {block}")
     named = {name.replace("/", "."): text for name, text in inputs.items()}
+    if len(named) < len(inputs) or {"", ".", "study.json", "runs.json"} & set(named):
+        raise SweepError(
+            "names of inputs must differ, '/' counting as '.', and be none of '', '.', "
+            f"'study.json' and 'runs.json'; got {', '.join(map(repr, inputs))}"
+        )
+    for text in (title, *named, *named.values()):
+        require_storable(text, "the title or an input")
     return Plan(function, design, vectorised, int(block), outputs, named, title)
 
 
@@ -161,56 +170,100 @@ def require_call(function: Function, names: tuple[str, ...]) -> None:
 
 
 def identity(function: Any) -> dict[str, str]:
-    """Name of a function and a hash of what it says: of its code, or of a record's values.
+    """Name of a function and a hash of what it says: its code, and every value bound to it.
 
     Notes
     -----
     Comments, blank lines and docstrings do not count. What a function reads from elsewhere (other
-    functions, globals, files) is not seen: pass it as ``inputs``. An object with a method
-    ``fingerprint`` says itself what it is.
+    functions, globals, files, lists and tables around it) is not seen: pass it as ``inputs``. An
+    object with a method ``fingerprint`` says itself what it is.
     """
-    if isinstance(function, functools.partial):
-        inner = identity(function.func)
-        bound = [*enumerate(function.args), *sorted(function.keywords.items())]
-        given = json.dumps([[name, _worth(value)] for name, value in bound])
-        return {
-            "name": f"{inner['name']} with arguments",
-            "sha256": _digest(inner["sha256"] + given),
-        }
-    if hasattr(function, "fingerprint"):
-        return {"name": _name(type(function)), "sha256": _digest(function.fingerprint())}
-    if is_dataclass(function) and not isinstance(function, type):
-        text = json.dumps(asdict(function), sort_keys=True, default=repr)
-        return {"name": _name(type(function)), "sha256": _digest(text)}
-    if inspect.ismethod(function):
-        return {"name": _name(function), "sha256": _digest(_source(function.__func__))}
-    if inspect.isfunction(function):
-        cells = [cell.cell_contents for cell in function.__closure__ or ()]
-        named = (function.__kwdefaults__ or {}).values()
-        held = json.dumps([_worth(v) for v in [*cells, *(function.__defaults__ or ()), *named]])
-        return {"name": _name(function), "sha256": _digest(_source(function) + held)}
-    return {"name": _name(type(function)), "sha256": _digest(_source(type(function)))}
-
-
-def _worth(value: Any) -> str:
-    """What a bound value says; what has no lasting text counts by its type alone."""
-    if isinstance(value, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-    text = repr(value)
-    return type(value).__qualname__ if " at 0x" in text else text
+    return {"name": _name(function), "sha256": _digest(_worth(function, ()))}
 
 
 def _name(thing: Any) -> str:
+    if isinstance(thing, functools.partial):
+        return f"{_name(thing.func)} with arguments"
+    if not hasattr(thing, "__qualname__"):
+        thing = getattr(thing, "__wrapped__", None) or type(thing)
     module = getattr(thing, "__module__", None) or "__main__"  # none: made by exec
     return f"{'' if module == '__main__' else module + '.'}{thing.__qualname__}"
 
 
-def _source(thing: Any) -> str:
+_PLAIN = (type(None), bool, int, float, complex, str, bytes)
+
+
+def _worth(value: Any, within: tuple[int, ...]) -> str:
+    """What a function or a value bound to it says, as a text that is equal for equals."""
+    kind = type(value).__qualname__
+    if isinstance(value, _PLAIN):
+        return f"{kind} {value!r}"
+    if id(value) in within:
+        return "itself"
+    inside = (*within, id(value))
+
+    def each(values: Iterable[Any]) -> str:
+        return json.dumps([_worth(v, inside) for v in values])
+
+    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
+        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return f"array {value.dtype.str} {value.shape} {content}"
+    if isinstance(value, (list, tuple)):
+        return f"{kind} {each(value)}"
+    if isinstance(value, (set, frozenset)):
+        return f"{kind} {sorted(_worth(v, inside) for v in value)}"
+    if isinstance(value, Mapping):
+        pairs = [[_worth(k, inside), _worth(v, inside)] for k, v in value.items()]
+        return f"{kind} {json.dumps(sorted(pairs))}"
+    if isinstance(value, functools.partial):
+        return f"partial {each([value.func, value.args, dict(value.keywords)])}"
+    if inspect.ismethod(value):
+        return f"method {each([value.__func__, value.__self__])}"
+    if inspect.isfunction(value):
+        cells = [_cell(cell) for cell in value.__closure__ or ()]
+        bound = each([*cells, *(value.__defaults__ or ()), value.__kwdefaults__ or {}])
+        return f"function {_source(value)} {bound}"
+    if isinstance(value, type):
+        return f"class {_name(value)} {_source(value)}"
+    if hasattr(value, "__wrapped__"):
+        return f"{kind} {each([value.__wrapped__])}"
+    if callable(getattr(value, "fingerprint", None)):
+        return f"{kind} {value.fingerprint()}"
+    return _state(value, kind, each)
+
+
+def _state(value: Any, kind: str, each: Callable[[Iterable[Any]], str]) -> str:
+    """What any other object says: its class's code if it is called, and what it holds."""
+    code = [_source(type(value))] if callable(value) else []
+    held = getattr(value, "__dict__", None)
+    if is_dataclass(value):
+        held = {field.name: getattr(value, field.name) for field in fields(value)}
+    elif held is None or type(value).__module__.split(".")[0] in ("xarray", "pandas", "builtins"):
+        try:
+            return f"{kind} {hashlib.sha256(pickle.dumps(value)).hexdigest()}"
+        except Exception:  # what cannot be written down counts by its class
+            return kind
+    return f"{kind} {each([*code, held])}"
+
+
+def _cell(cell: Any) -> Any:
+    """Value a closure holds; a list, a set or a table in it may be anybody's notebook."""
     try:
+        value = cell.cell_contents
+    except ValueError:
+        return None  # not filled yet
+    return type(value) if isinstance(value, (list, dict, set)) else value
+
+
+def _source(thing: Any) -> str:
+    """Code of a function or class: its syntax, or its bytecode where a line holds several."""
+    code = getattr(thing, "__code__", None)
+    try:
+        if code is not None and code.co_name == "<lambda>":
+            raise SyntaxError
         tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
     except (OSError, TypeError, SyntaxError):
-        code = getattr(thing, "__code__", None)
-        return repr((code.co_code, code.co_names, _constants(code))) if code else ""
+        return _bytecode(code) if code is not None else _name(thing)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
@@ -220,11 +273,9 @@ def _source(thing: Any) -> str:
     return ast.dump(tree)
 
 
-def _constants(code: Any) -> list[str]:
-    return [
-        repr(_constants(c)) + repr(c.co_code) if inspect.iscode(c) else repr(c)
-        for c in code.co_consts
-    ]
+def _bytecode(code: Any) -> str:
+    constants = [_bytecode(c) if inspect.iscode(c) else repr(c) for c in code.co_consts]
+    return repr((code.co_code, code.co_names, code.co_varnames, constants))
 
 
 def require_same(
@@ -274,8 +325,14 @@ def _changes(
         for a, b in zip(was["axes"], now["axes"], strict=True):
             if a["size"] != b["size"]:
                 yield f"axis '{a['name']}' had {a['size']} values, has {b['size']}"
-            elif a["sha256"] != b["sha256"] or a["unit"] != b["unit"]:
+            elif a["sha256"] != b["sha256"]:
                 yield f"axis '{a['name']}' has other values"
+            elif a["unit"] != b["unit"]:
+                yield f"the unit of axis '{a['name']}' was {a['unit']}, is {b['unit']}"
+    for name in sorted({*stored["outputs"], *wanted["outputs"]}):
+        one, two = stored["outputs"].get(name), wanted["outputs"].get(name)
+        if one != two:
+            yield f"the label of '{name}' was {_brief(one)}, is {_brief(two)}"
     for key in ("vectorised", "block"):
         if stored[key] != wanted[key]:
             yield f"'{key}' was {stored[key]}, is {wanted[key]}"
@@ -306,17 +363,23 @@ def _parsed(text: str) -> Any:
     return None
 
 
+class _Nothing:
+    def __str__(self) -> str:
+        return "nothing"
+
+
+_NOTHING = _Nothing()
+
+
 def _apart(one: Any, two: Any, key: str) -> Iterator[tuple[str, str, str]]:
     if isinstance(one, dict) and isinstance(two, dict):
         for name in [*one, *(n for n in two if n not in one)]:
-            missing = "nothing"
-            yield from _apart(
-                one.get(name, missing), two.get(name, missing), f"{key}.{name}" if key else name
-            )
+            below = f"{key}.{name}" if key else name
+            yield from _apart(one.get(name, _NOTHING), two.get(name, _NOTHING), below)
     elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
         for i, (a, b) in enumerate(zip(one, two, strict=True)):
             yield from _apart(a, b, f"{key}[{i}]")
-    elif one != two:
+    elif one != two or isinstance(one, bool) != isinstance(two, bool):
         yield key, _brief(one), _brief(two)
 
 

@@ -3,9 +3,11 @@
 This is all that a worker runs. It knows no physics: only which errors are a point's own fault.
 """
 
+import os
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from cavities.errors import PhysicsError, SweepError, ToolkitError
 from cavities.rules import Codes, Status, status_of
 from cavities.sentences import short
-from transducer.sweeps.axes import RESERVED, Values
+from transducer.sweeps.axes import LONGEST, RESERVED, Values, require_storable, require_unit
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -43,6 +45,12 @@ class Variable:
 
     unit: str = "1"
     long_name: str = ""
+
+    def require_storable(self, name: str) -> None:
+        """Refuse a label that no file can hold, or that readers would take for a calendar."""
+        for text in (self.unit, self.long_name):
+            require_storable(text, f"the label of '{name}'")
+        require_unit(self.unit, f"the label of '{name}'")
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,10 @@ def compute(function: Function, columns: Columns, vectorised: bool) -> Block:
         Whatever else the function raises, with a note that names the point.
     """
     wall, cpu = time.perf_counter(), time.process_time()
-    with _one_thread():
+    with _one_thread:
         block = (batch if vectorised else _one_by_one)(function, columns)
+    for name, label in block.labels.items():
+        label.require_storable(name)
     clash = set(block.names) & set(columns)
     if clash:
         raise SweepError(f"'{clash.pop()}' is an axis and an output; rename one of them")
@@ -125,21 +135,53 @@ def compute(function: Function, columns: Columns, vectorised: bool) -> Block:
     )
 
 
-_threads: "tuple[int, ThreadpoolController] | None" = None
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS")
+"""What libraries ask for their number of threads when they are loaded."""
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep BLAS to one thread, in a worker and in a serial run alike: both round the same way."""
-    global _threads
-    import sys
+class _OneThread:
+    """Keep BLAS to one thread, in a worker and in a serial run alike: both round the same way.
 
-    from threadpoolctl import ThreadpoolController
+    Limits hold for the whole process, so threads that compute at a time share them.
+    """
 
-    if _threads is None or _threads[0] != len(sys.modules):  # a library may have come since
-        _threads = (len(sys.modules), ThreadpoolController())
-    with _threads[1].limit(limits=1):
-        yield
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users, self._known = 0, 0
+        self._limits: list[Any] = []
+        self._before: dict[str, str | None] = {}
+
+    def __enter__(self) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._before = {name: os.environ.get(name) for name in _THREADS}
+                os.environ.update(dict.fromkeys(_THREADS, "1"))
+            if self._users == 1 or self._known != len(sys.modules):  # a library may have come
+                if self._known != len(sys.modules) or self._controller is None:
+                    self._controller = ThreadpoolController()
+                    self._known = len(sys.modules)
+                self._limits.append(self._controller.limit(limits=1))
+
+    _controller: "ThreadpoolController | None" = None
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            while self._limits:
+                self._limits.pop().restore_original_limits()
+            for name, value in self._before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+_one_thread = _OneThread()
 
 
 def lost(columns: Columns, sentence: str) -> Block:
@@ -204,15 +246,21 @@ def single(function: Function, point: Mapping[str, float | str]) -> Block:
     except PhysicsError as error:
         return _refused(1, error)
     except Exception as error:
-        raise _located(error, f"at the point {described(point)}") from None
+        _locate(error, f"at the point {described(point)}")
+        raise
     return _settled(tuple(row), np.array([*row.values()])[:, None], labels)
 
 
 def _refused(size: int, error: PhysicsError) -> Block:
     codes = np.full(size, status_of(error), dtype=np.int8)
     reasons = np.ones(size, dtype=np.int32)
-    sentence = str(error) or status_of(error).name.lower().replace("_", " ")
+    sentence = _storable(str(error)) or status_of(error).name.lower().replace("_", " ")
     return Block((), np.empty((0, size)), codes, reasons, ("", sentence), {})
+
+
+def _storable(sentence: str) -> str:
+    """A sentence as every file can keep it."""
+    return sentence.replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
 
 
 def batch(function: Function, columns: Columns) -> Block:
@@ -231,17 +279,18 @@ def batch(function: Function, columns: Columns) -> Block:
         second = {name: values[half:] for name, values in columns.items()}
         return joined([batch(function, first), batch(function, second)])
     except Exception as error:
-        raise _located(error, f"in the block that starts at {described(_at(columns, 0))}") from None
+        _locate(error, f"in the block that starts at {described(_at(columns, 0))}")
+        raise
     values = np.array(rows) if rows else np.empty((0, size))
     return _settled(tuple(found), values, labels, own, said)
 
 
-def _located(error: Exception, where: str) -> Exception:
-    """Say where an error came up."""
+def _locate(error: Exception, where: str) -> None:
+    """Say where an error came up: in its sentence if it is one of ours, else in a note."""
     if isinstance(error, ToolkitError):
-        return type(error)(f"{error} ({where})")
-    error.add_note(where)
-    return error
+        error.args = (f"{error} ({where})",)
+    else:
+        error.add_note(where)
 
 
 def _marks(codes: object, reasons: object, size: int) -> tuple[Codes, NDArray[Any]]:
@@ -280,7 +329,11 @@ def _settled(
     codes = np.zeros(size, dtype=np.int8) if codes is None else codes.copy()
     sentences, reasons = {"": 0}, np.zeros(size, dtype=np.int32)
     for i in np.flatnonzero(codes):
-        sentence = str(said[i]) if said is not None and said[i] else Status(codes[i]).name.lower()
+        sentence = (
+            _storable(str(said[i]))
+            if said is not None and said[i]
+            else Status(codes[i]).name.lower()
+        )
         reasons[i] = sentences.setdefault(sentence, len(sentences))
     empty = np.isnan(values)
     for i in np.flatnonzero(empty.any(axis=0) & (codes == Status.OK)):
@@ -359,9 +412,14 @@ def _column(name: object, value: object, size: int) -> NDArray[np.float64]:
 
 
 def _numbers(name: object, value: object) -> NDArray[np.float64]:
-    if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
+    if (
+        not isinstance(name, str)
+        or not name.isidentifier()
+        or name in RESERVED
+        or len(name) > LONGEST
+    ):
         raise SweepError(
-            f"output {name!r}: a name must be letters, digits and underscores, and none of "
+            f"output {short(name)}: a name must be letters, digits and underscores, and none of "
             f"{', '.join(RESERVED)}"
         )
     try:

@@ -3,9 +3,11 @@
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
-from collections import deque
+import uuid
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -91,7 +93,9 @@ class Crew:
         self.pool = make()
         self.waiting: dict[Future[Block], _Task] = {}
         self.pieces: dict[int, dict[int, Block]] = {}  # blocks that had to be taken apart
-        self.handed_out = 0
+        self.strikes: Counter[_Task] = Counter()
+        self.name, self.handed_out = uuid.uuid4().hex, 0
+        self.proven = False
 
     def run(self, numbers: Sequence[int]) -> Iterator[tuple[int, Block]]:
         """Blocks as they are done; those whose worker died are tried again, at last alone."""
@@ -105,7 +109,8 @@ class Crew:
                     self._submit(queue.popleft())
             alone = len(self.waiting) == 1
             done, _ = wait(self.waiting, return_when=FIRST_COMPLETED)
-            for future in done:
+            while done:
+                future = done.pop()
                 task = self.waiting.pop(future, None)
                 if task is None:
                     continue
@@ -118,19 +123,28 @@ class Crew:
                     if alone:
                         yield from self._accused(task, suspects)
                     else:
+                        self.strikes.update(dead)
                         suspects.extend(sorted(dead, key=lambda t: t.start))
                     break
                 except (Exception, CancelledError) as error:
-                    if type(error).__name__ != "KilledWorker":
-                        raise
-                    yield from self._accused(task, suspects)  # the scheduler tried it often enough
-                else:
-                    yield from self._settled(task, block)
+                    if type(error).__name__ == "KilledWorker":  # dask names the culprit itself
+                        yield from self._accused(task, suspects)
+                        continue
+                    raise _sendable(error) from None
+                self.proven = True
+                del future  # nothing holds a result longer than it takes to keep it
+                yield from self._settled(task, block)
+                del block
 
     def _submit(self, task: _Task) -> None:
         columns = self.plan.design.columns(task.start, task.stop)
         self.handed_out += 1
-        arguments = (self.handed_out, self.plan.function, columns, self.plan.vectorised)
+        arguments = (
+            f"{self.name}-{self.handed_out}",
+            self.plan.function,
+            columns,
+            self.plan.vectorised,
+        )
         with _sheltered():
             try:
                 future = self.pool.submit(_attempt, *arguments)
@@ -148,9 +162,29 @@ class Crew:
         with contextlib.suppress(Exception):
             self.pool.shutdown(wait=False, cancel_futures=True)
         self.pool = self.make()
+        if not self.proven:
+            self._prove()
+
+    def _prove(self) -> None:
+        """See that workers can live at all, before points are blamed for their deaths."""
+        try:
+            with _sheltered():
+                ready = self.pool.submit(_ready, self.plan.function)
+            ready.result()
+        except BrokenExecutor:
+            raise SweepError(
+                "workers die before they reach any point: they must be able to import the module "
+                "of the function, and a script that starts them needs if __name__ == '__main__':"
+            ) from None
+        self.proven = True
 
     def _accused(self, task: _Task, suspects: deque[_Task]) -> Iterator[tuple[int, Block]]:
         """Take apart a task that killed its worker, down to the point that does it."""
+        self.strikes[task] += 1
+        whole = (task.start, task.stop) == self.plan.bounds(task.number)
+        if whole and self.strikes[task] == 1:
+            suspects.appendleft(task)  # an accident happens once
+            return
         if task.stop - task.start == 1:
             columns = self.plan.design.columns(task.start, task.stop)
             sentence = "its worker died, and died again when the point was tried alone"
@@ -197,9 +231,41 @@ class Crew:
                 os.kill(process, signal.SIGKILL)
 
 
-def _attempt(count: int, function: Function, columns: Columns, vectorised: bool) -> Block:
-    """Compute; the count keeps executors that remember calls from answering with an old failure."""
-    return compute(function, columns, vectorised)
+def _attempt(tag: str, function: Function, columns: Columns, vectorised: bool) -> Block:
+    """Compute; the tag keeps executors that remember calls from answering with an old failure."""
+    try:
+        return compute(function, columns, vectorised)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # it would take the pool down on its way back
+            plain = RuntimeError(f"{type(error).__name__}: {error}")
+            for note in getattr(error, "__notes__", ()):
+                plain.add_note(note)
+            raise plain from None
+        raise
+
+
+def _ready(function: Function) -> bool:
+    """Answer that a worker is there and knows the function."""
+    return callable(function)
+
+
+def _sendable(error: BaseException) -> BaseException:
+    """The error itself, or a sentence where the function could not be sent."""
+    if isinstance(error, (pickle.PicklingError, AttributeError, TypeError)) and (
+        "pickle" in str(error)
+    ):
+        return unsendable(error)
+    return error
+
+
+def unsendable(error: BaseException) -> SweepError:
+    """Sentence for a function that cannot travel."""
+    return SweepError(
+        f"the function cannot be sent to worker processes ({' '.join(str(error).split())}); define "
+        "it at the top of a module, or compute with workers=0"
+    )
 
 
 def serial(plan: Plan, numbers: Sequence[int]) -> Iterator[tuple[int, Block]]:

@@ -1,10 +1,11 @@
 """Run a sweep: in memory, or into an archive that keeps every finished block."""
 
 import os
+import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from transducer.sweeps.axes import Axes, design_of
 from transducer.sweeps.merge import attributes_of, dataset_of, merge
 from transducer.sweeps.plan import Plan, plan_of, require_same
 from transducer.sweeps.points import Block, Function, Variable, joined
-from transducer.sweeps.pool import Crew, Maker, processes, serial
+from transducer.sweeps.pool import Crew, Maker, processes, serial, unsendable
 from transducer.sweeps.shards import Parts, run_note
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def sweep(
     """
     plan = plan_of(function, design_of(axes), vectorised, block, outputs or {}, inputs or {}, title)
     hands = _hands(workers, executor, in_flight)
+    if workers or isinstance(executor, ProcessPoolExecutor):
+        _require_sendable(function)
     if archive is None:
         return _in_memory(plan, hands)
     path = Path(archive)
@@ -154,6 +157,11 @@ def _hands(workers: int, executor: Executor | Maker | None, in_flight: int | Non
         )
     if executor is None:
         return _Hands("serial")
+    if not callable(executor) and not isinstance(executor, Executor):
+        raise SweepError(
+            "'executor' must be a concurrent.futures.Executor or a function that makes one, got "
+            f"{type(executor).__name__}"
+        )
     many = in_flight or 2 * (os.cpu_count() or 1)
     said = getattr(executor, "__name__", type(executor).__name__)
     if isinstance(executor, Executor):
@@ -162,12 +170,19 @@ def _hands(workers: int, executor: Executor | Maker | None, in_flight: int | Non
     return _Hands(said, executor, in_flight=many)
 
 
+def _require_sendable(function: Function) -> None:
+    try:
+        pickle.dumps(function)
+    except Exception as error:
+        raise unsendable(error) from None
+
+
 def _in_memory(plan: Plan, hands: _Hands) -> "xarray.Dataset":
     found: dict[int, Block] = {}
     started, wall, cpu = _now(), time.perf_counter(), time.process_time()
     _compute(plan, range(plan.blocks), hands, found.__setitem__, "nothing was kept")
     everything = joined([found.pop(number) for number in range(plan.blocks)])
-    run = _run(hands, plan.design.size, [everything], started, wall, cpu)
+    run = _run(hands, plan.design.size, everything.cpu, started, wall, cpu)
     manifest = {**plan.manifest(), "created": started}
     return dataset_of(plan.design, everything, plan.outputs, attributes_of(manifest, [run]))
 
@@ -224,20 +239,19 @@ def _complete(plan: Plan, parts: Parts, hands: _Hands) -> None:
     if not missing:
         return
     started, wall, cpu = _now(), time.perf_counter(), time.process_time()
-    spent: list[Block] = []
-    points = 0
-    note = parts.note_run(_run(hands, 0, [], started, wall, cpu))
+    points, elsewhere = 0, 0.0
+    note = parts.note_run(_run(hands, 0, 0.0, started, wall, cpu))
 
     def keep(number: int, block: Block) -> None:
-        nonlocal points
+        nonlocal points, elsewhere
         parts.commit(number, block)
         points += block.codes.size
-        spent.append(replace(block, values=block.values[:0], codes=block.codes[:0]))
+        elsewhere += block.cpu
 
     try:
         _compute(plan, missing, hands, keep, _kept(parts))
     finally:
-        parts.note_run(_run(hands, points, spent, started, wall, cpu), note)
+        parts.note_run(_run(hands, points, elsewhere, started, wall, cpu), note)
 
 
 def _now() -> str:
@@ -245,12 +259,12 @@ def _now() -> str:
 
 
 def _run(
-    hands: _Hands, points: int, blocks: Sequence[Block], started: str, wall: float, cpu: float
+    hands: _Hands, points: int, elsewhere: float, started: str, wall: float, cpu: float
 ) -> dict[str, object]:
     """What is remembered of this run; the workers' time is in their blocks."""
     here = time.process_time() - cpu
-    elsewhere = sum(block.cpu for block in blocks) if hands.make is not None else 0.0
-    return run_note(hands.said, points, time.perf_counter() - wall, here + elsewhere, started)
+    workers = elsewhere if hands.make is not None else 0.0
+    return run_note(hands.said, points, time.perf_counter() - wall, here + workers, started)
 
 
 def _compute(
