@@ -482,7 +482,8 @@ def _separability(link: Link, seen_: Detection, scheme: Scheme) -> Real:
     single = scheme is Scheme.SINGLE_CLICK
     rms = station.phase_rms if single else station.phase_change_rms / np.sqrt(2)
     coherence = click[..., 1, 2] * np.exp(-(rms**2) / 2)
-    return np.asarray((click[..., 0, 0] / coherence) * (click[..., 3, 3] / coherence))
+    with np.errstate(divide="ignore", invalid="ignore"):  # no coherence: refused as not finite
+        return np.asarray((click[..., 0, 0] / coherence) * (click[..., 3, 3] / coherence))
 
 
 def evaluate_link(link: Link, scheme: Scheme) -> LinkFigures:

@@ -214,17 +214,27 @@ def _run_study(study: "Study", workers: int, dask: str | None) -> None:
     from transducer.sweep_report import show_info, sweep_png
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C keeps what is done
-    if dask is None:
-        found = run(study, workers)
-    else:
-        with _dask_client(dask) as client:
-            found = run(study, workers, client.get_executor())
-    wrote, picture = [study.archive], study.archive.with_suffix(".png")
-    if not picture.exists():
-        disk.place({picture: sweep_png(found)})
-        wrote.append(picture)
+    wrote, picture = [], study.archive.with_suffix(".png")
+    try:
+        if not study.archive.exists():
+            wrote.append(study.archive)
+        if dask is None:
+            found = run(study, workers)
+        else:
+            with _dask_client(dask) as client:
+                found = run(study, workers, client.get_executor())
+        if not picture.exists():
+            disk.place({picture: sweep_png(found)})
+            wrote.append(picture)
+    except KeyboardInterrupt as error:  # typer would end without a word
+        said = str(error) or f"interrupted; {study.archive} is kept as it is"
+        with contextlib.suppress(OSError):
+            os.write(2, f"\ntransducer: {said}\n".encode())
+        os._exit(130)
     console = _console()
     show_info(study.archive, console)
+    if study.archive not in wrote:
+        console.print(f"{study.archive} was finished already", soft_wrap=True, markup=False)
     for path in wrote:
         console.print(f"wrote {path}", soft_wrap=True, markup=False)
 
@@ -334,10 +344,6 @@ def main() -> None:
         sys.stdout.flush()
     except ToolkitError as error:
         _fail(str(error))
-    except KeyboardInterrupt as error:
-        with contextlib.suppress(OSError):
-            os.write(2, f"\ntransducer: {error or 'interrupted'}\n".encode())
-        os._exit(130)
     except usage as error:
         sentence = str(getattr(error, "format_message", error.__str__)())
         _fail(sentence.rstrip(".") + "; see 'transducer --help' or 'transducer link --help'")

@@ -72,6 +72,12 @@ def with_key(
     {'arm': {'path': [{'length_km': 2.0}]}}
     """
     steps = _steps(key, label)
+    if steps[0] in ("schemes", "name", "title", "schema_version"):
+        raise DataError(
+            f"{label}: key '{key}' is no number of the link; use the key 'scheme' for that"
+        )
+    if steps[0] in ("arm_a", "arm_b"):
+        raw = _own_list(raw, str(steps[0]), steps[1:])
     if steps[0] == "arm":
         for own in ("arm_a", "arm_b"):
             if _leads(raw.get(own), steps[1:]):
@@ -100,8 +106,12 @@ def _set(table: object, steps: list[str | int], value: object, label: str, key: 
                 raise DataError(f"{label}: key '{key}' is a table; name a number inside it")
             kept = {k: v for k, v in table.items() if k in ("where", "status", "note")}
             return {**kept, "value": value}
-        return value
+        whole = isinstance(table, int) and not isinstance(table, bool)
+        return int(value) if whole and isinstance(value, float) and value.is_integer() else value
     step, rest = steps[0], steps[1:]
+    written = ".".join(map(str, steps))
+    if len(steps) > 1 and isinstance(table, Mapping) and written in table:  # a quoted key
+        return {**table, written: _set(table[written], [], value, label, key)}
     if isinstance(step, int):
         if not isinstance(table, list) or step >= len(table):
             count = len(table) if isinstance(table, list) else 0
@@ -113,8 +123,93 @@ def _set(table: object, steps: list[str | int], value: object, label: str, key: 
     if table is not None and not isinstance(table, Mapping):
         raise DataError(f"{label}: key '{key}': '{step}' is looked for where there is no table")
     below = dict(table) if isinstance(table, Mapping) else {}
-    below[step] = _set(below.get(step), rest, value, label, key)
+    before = below.get(step, 1 if step == "count" else None)
+    below[step] = _set(before, rest, value, label, key)
     return below
+
+
+def _own_list(raw: Mapping[str, object], arm: str, steps: list[str | int]) -> Mapping[str, object]:
+    """Give an arm a copy of the common list that it shares, before one entry of it is changed."""
+    index = next((i for i, step in enumerate(steps) if isinstance(step, int)), None)
+    if index is None:
+        return raw
+    path = [arm, *map(str, steps[:index])]
+    if value_at(raw, ".".join(path), "") is not None:
+        return raw
+    common = value_at(raw, ".".join(["arm", *path[1:]]), "")
+    if not isinstance(common, list):
+        return raw
+    out = _set(raw, [*path], common, "", "")
+    assert isinstance(out, dict)
+    return out
+
+
+def value_at(raw: object, key: str, label: str) -> object:
+    """What stands under a key of a parsed scenario; None if nothing does."""
+    for step in _steps(key, label):
+        if isinstance(raw, list) and isinstance(step, int) and step < len(raw):
+            raw = raw[step]
+        elif isinstance(raw, Mapping):
+            raw = raw.get(str(step))
+        else:
+            return None
+    return raw
+
+
+class _Mark:
+    """Stands where a key was set."""
+
+
+def require_apart(
+    raw: Mapping[str, object], keys: Mapping[str, tuple[str, ...]], label: str, scenario: str
+) -> None:
+    """Refuse a key that two axes set, and one that does not reach the arms it names.
+
+    Raises
+    ------
+    DataError
+        It names the axes.
+    """
+    owner: dict[str, str] = {}
+    for axis, named in keys.items():
+        for key in named:
+            steps = _steps(key, label)
+            plain = ".".join(map(str, steps))
+            arms = ("arm_a", "arm_b") if steps[0] == "arm" else (str(steps[0]),)
+            for arm in arms:
+                one = ".".join([arm, *plain.split(".")[1:]])
+                if one in owner:
+                    raise DataError(
+                        f"{label}: '{key}' is set by axis '{axis}' and by axis '{owner[one]}'; let "
+                        "one axis set it"
+                    )
+                owner[one] = axis
+            if key == "scheme":
+                continue
+            try:
+                _require_reach(raw, key, arms, scenario)
+            except DataError as error:
+                raise DataError(f"{label}: axis '{axis}': {error}") from None
+
+
+def _require_reach(
+    raw: Mapping[str, object], key: str, arms: tuple[str, ...], scenario: str
+) -> None:
+    from transducer.scenario import laid_out
+
+    laid = laid_out(with_key(raw, key, _Mark(), scenario), scenario)  # type: ignore[arg-type]
+    for arm in arms:
+        if not _holds_mark(laid.get(arm)):
+            raise DataError(
+                f"{scenario}: key '{key}' does not reach '{arm}', which has its own; name the keys "
+                "of 'arm_a' and 'arm_b' instead"
+            )
+
+
+def _holds_mark(table: object) -> bool:
+    if isinstance(table, Mapping):
+        return any(map(_holds_mark, table.values()))
+    return any(map(_holds_mark, table)) if isinstance(table, list) else isinstance(table, _Mark)
 
 
 def batched(link: Link, key: str, values: Values) -> Link:

@@ -7,6 +7,7 @@ column at a time; every other key builds the scenario anew.
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields, replace
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from cavities import data
 from cavities.constants import ordinary
-from cavities.errors import DataError, PhysicsError, ToolkitError
+from cavities.errors import DataError, ParameterError, PhysicsError, ToolkitError
 from cavities.rules import Status, status_of
 from cavities.sentences import nearest, short, validate
 from fibre.figures import LinkFigures
@@ -27,7 +28,7 @@ from fibre.herald import Scheme
 from fibre.link import Link, evaluate_link
 from transducer.chain import bandwidth_of, convert, converter, link_of
 from transducer.scenario import Scenario, as_written, laid_out, scenario_from
-from transducer.scenario_keys import batched, is_fast, with_key
+from transducer.scenario_keys import batched, is_fast, require_apart, value_at, with_key
 from transducer.study_file import StudyFile
 from transducer.sweeps.axes import Design, Values, sampled
 from transducer.sweeps.points import REASON, STATUS, Block, Columns, Variable, batch, single
@@ -36,6 +37,9 @@ from transducer.sweeps.run import sweep
 
 if TYPE_CHECKING:
     import xarray
+
+RETOLD = 256
+"""Refused points of a block that are evaluated once more, for the words."""
 
 DEVICE_OUTPUTS = {
     "conversion_efficiency": Variable("1", "conversion efficiency at the photon's centre"),
@@ -91,7 +95,7 @@ class LinkFunction:
         said = [self.raw, self.keys, self.scheme.value, self.engine, self.outputs]
         return json.dumps(said, sort_keys=True)
 
-    def __call__(self, **columns: Values) -> dict[str, Any]:
+    def __call__(self, /, **columns: Values) -> dict[str, Any]:
         """Figures at every point, with ``status`` and ``reason`` where there are none.
 
         Parameters
@@ -107,9 +111,10 @@ class LinkFunction:
         size = len(next(iter(columns.values())))
         found = {name: np.full(size, np.nan) for name in self.outputs}
         codes, reasons = np.zeros(size, dtype=np.int8), np.full(size, "", dtype=object)
+        retold = Counter[str]()
         for rows, slow in self._groups(columns, size):
             fast = {name: columns[name][rows] for name in columns if name not in slow}
-            block = self._group(slow, fast, len(rows))
+            block = self._group(slow, fast, len(rows), retold)
             codes[rows] = block.codes
             reasons[rows] = np.array(block.sentences, dtype=object)[block.reasons]
             for name, values in zip(block.names, block.values, strict=True):
@@ -123,8 +128,13 @@ class LinkFunction:
         return tuple(
             axis
             for axis, keys in self.keys.items()
-            if not (columns and all(is_fast(key) for key in keys))
+            if not (columns and all(is_fast(key) and self._alone(key) for key in keys))
         )
+
+    def _alone(self, key: str) -> bool:
+        """Whether a key sets one part, and not several in a row."""
+        entry = value_at(self.raw, key.rpartition(".")[0], self.label)
+        return not (isinstance(entry, Mapping) and entry.get("count", 1) != 1)
 
     def _groups(
         self, columns: Columns, size: int
@@ -141,7 +151,13 @@ class LinkFunction:
             at = first[which.ravel()[rows[0]]]
             yield rows, {name: _plain(columns[name][at]) for name in self.slow}
 
-    def _group(self, slow: Mapping[str, float | str], fast: Columns, size: int) -> Block:
+    def _group(
+        self,
+        slow: Mapping[str, float | str],
+        fast: Columns,
+        size: int,
+        retold: "Counter[str]",
+    ) -> Block:
         try:
             scenario, scheme = self.scenario(slow)
             link = link_of(scenario, self.engine)
@@ -153,7 +169,12 @@ class LinkFunction:
             return Block((), np.empty((0, size)), codes, once, ("", str(error)), {})
 
         def figures(**columns: Values) -> dict[str, Any]:
-            record = evaluate_link(self._with(link, columns), scheme).as_dict()
+            try:
+                record = evaluate_link(self._with(link, columns), scheme).as_dict()
+            except PhysicsError:
+                if columns and len(next(iter(columns.values()))) == 1:
+                    self._retell({**slow, **{n: _plain(v[0]) for n, v in columns.items()}}, retold)
+                raise
             return {name: device[name] if name in device else record[name] for name in self.outputs}
 
         if fast:
@@ -161,6 +182,20 @@ class LinkFunction:
         one = single(figures, {})
         values, codes = np.repeat(one.values, size, axis=1), np.repeat(one.codes, size)
         return replace(one, values=values, codes=codes, reasons=np.repeat(one.reasons, size))
+
+    def _retell(self, point: Mapping[str, float | str], retold: "Counter[str]") -> None:
+        """Refuse a point in the words of a link built for it alone: with its keys, its units.
+
+        Building one takes 10 ms: beyond 256 points of a block they are told as the columns tell.
+        """
+        retold["points"] += 1
+        if retold["points"] > RETOLD:
+            return
+        try:
+            scenario, scheme = self.scenario(point)
+            evaluate_link(link_of(scenario, self.engine), scheme)
+        except DataError as error:
+            raise ParameterError(str(error)) from None
 
     def scenario(self, values: Mapping[str, float | str]) -> tuple[Scenario, Scheme]:
         """Scenario and scheme at values of the slow axes; the fast ones are as written.
@@ -177,7 +212,7 @@ class LinkFunction:
                     scheme = _scheme(value)
                 else:
                     raw = with_key(raw, key, value, self.label)
-        return scenario_from(laid_out(raw, self.label), self.label, self.folder), scheme
+        return scenario_from(laid_out(raw, self.label), self.label, self.folder, raw), scheme
 
     def _with(self, link: Link, columns: Columns) -> Link:
         """The link with whole columns in place of some of its numbers."""
@@ -265,14 +300,24 @@ def load_study(path: Path | str, archive: Path | str | None = None) -> Study:
     """
     place = Path(path)
     label = str(path)
-    if place.suffix != ".toml" and not place.is_file():
+    if place.suffix != ".toml" and not _is_file(place):
         place, label = data.find("studies", str(path)), f"data/studies/{path}.toml"
     raw = data.read_toml(place, label)
     text = place.read_text("utf-8-sig")
     file = validate(StudyFile, raw, label)
     target = Path(archive or file.archive or f"results/{file.name}.h5")
-    scenario, named, folder = as_written(file.scenario, place.parent)
+    try:
+        scenario, named, folder = as_written(file.scenario, place.parent)
+    except DataError as error:
+        raise DataError(f"{label}: 'scenario': {error}") from None
     return _study(file, label, text, (dict(scenario), named, folder), target)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False  # a name that no file can have
 
 
 def run(
@@ -318,15 +363,16 @@ def restored(archive: Path | str) -> Study:
 
     place = Path(archive)
     _, inputs = archives.study_of(place)
-    if "study.toml" not in inputs or "scenario.json" not in inputs:
+    if not {"study.toml", "scenario.json", "place.json"} <= set(inputs):
         raise DataError(
             f"{place}: was not made by a study file; call the same sweep again to go on with it"
         )
     import tomllib
 
     file = validate(StudyFile, tomllib.loads(inputs["study.toml"]), f"{place}: study.toml")
-    folder = Path(os.path.normpath(place.parent / inputs["folder.txt"]))
-    scenario = (json.loads(inputs["scenario.json"]), file.scenario, folder)
+    where = json.loads(inputs["place.json"])
+    folder = Path(os.path.normpath(place.parent / where["folder"]))
+    scenario = (json.loads(inputs["scenario.json"]), str(where["label"]), folder)
     return _study(file, f"{place}: study.toml", inputs["study.toml"], scenario, place)
 
 
@@ -338,7 +384,10 @@ def _study(
     place: Path,
 ) -> Study:
     raw, name, folder = scenario
-    design = _design(file)
+    try:
+        design = _design(file)
+    except ToolkitError as error:
+        raise DataError(f"{label}: {error}") from None
     keys = {axis.name: tuple(axis.keys) for axis in file.axes}
     outputs = tuple(file.outputs if file.outputs is not None else output_labels())
     for output in outputs:
@@ -347,6 +396,10 @@ def _study(
             raise DataError(f"{label}: 'outputs' holds '{output}', which is no figure; {hint}")
     if len(set(outputs)) < len(outputs) or not outputs:
         raise DataError(f"{label}: 'outputs' must name each figure once, and one at least")
+    clash = set(outputs) & set(keys)
+    if clash:
+        raise DataError(f"{label}: '{clash.pop()}' is an axis and an output; rename the axis")
+    require_apart(raw, keys, label, name)
     swept = any(key == "scheme" for named in keys.values() for key in named)
     if swept and file.scheme is not None:
         raise DataError(f"{label}: 'scheme' is set and is an axis, too; leave one of them out")
@@ -355,11 +408,12 @@ def _study(
     scheme = _scheme(file.scheme or own)
     function = LinkFunction(raw, name, folder, keys, scheme, file.engine, outputs)
     used, numbers = _rehearsed(function, design, label)
+    relative = os.path.relpath(folder.absolute(), place.absolute().parent)
     inputs = {
         "study.toml": text,
         "scenario.json": json.dumps(raw, sort_keys=True),
         "inputs.json": numbers,
-        "folder.txt": os.path.relpath(folder.absolute(), place.absolute().parent),
+        "place.json": json.dumps({"folder": relative, "label": name}),
         **{f"{name}.toml" if "/" in name else name: content for name, content in used.items()},
     }
     return Study(
@@ -401,6 +455,7 @@ def _rehearsed(function: LinkFunction, design: Design, label: str) -> tuple[dict
         problem: ToolkitError | None = None
         built = False
         for value in dict.fromkeys(map(_plain, tried)):
+            built = built and not isinstance(value, str)
             for point in ({axis.name: value}, {**first, axis.name: value}):
                 try:
                     scenario = function.scenario(point)[0]
@@ -413,6 +468,8 @@ def _rehearsed(function: LinkFunction, design: Design, label: str) -> tuple[dict
                     entry = {"file": e.file, "key": e.key, **e.number.model_dump()}
                     numbers.setdefault(f"{e.file} {e.key}", entry)
                 break
+            if not built and isinstance(value, str) and isinstance(problem, DataError):
+                break  # a misspelt word
         if not built and problem is not None:
             raise DataError(f"{label}: axis '{axis.name}': {problem}")
     return used, json.dumps(list(numbers.values()))

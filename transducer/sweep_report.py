@@ -171,7 +171,7 @@ def sweep_figure(found: "xarray.Dataset", outputs: Sequence[str] = ()) -> "Figur
     failed = int(np.count_nonzero(found["status"].values))
     title = str(found.attrs.get("title", ""))
     figure.suptitle(
-        (f"{title}: " if title else "")
+        (f"{_plain(title)}: " if title else "")
         + f"{found['status'].size} points"
         + (f", {failed} without a result (blank)" if failed else "")
     )
@@ -191,7 +191,7 @@ def plot_output(found: "xarray.Dataset", name: str, ax: "Axes") -> "Axes":
         _cloud(found, name, ax)
     elif len(axes) >= 2:
         x, y = sorted(axes[:2], key=values.dims.index)
-        _map(found, values.isel(held).transpose(y, x), ax)
+        _map(values.isel(held).transpose(y, x), ax)
     else:
         x = axes[0] if axes else values.dims[0]
         marker = "." if found.sizes[x] < 60 else ""
@@ -217,22 +217,29 @@ def _cloud(found: "xarray.Dataset", name: str, ax: "Axes") -> None:
     _label_axis(ax, found[first], "x")
 
 
-def _map(found: "xarray.Dataset", grid: "xarray.DataArray", ax: "Axes") -> None:
+def _map(grid: "xarray.DataArray", ax: "Axes") -> None:
     from matplotlib.colors import LogNorm
 
     y, x = grid.dims
+    numeric = [side for side in (y, x) if grid[side].dtype.kind == "f"]
+    grid = grid.sortby(numeric)
     shown = grid.values[np.isfinite(grid.values)]
     decades = shown.size > 0 and shown.min() > 0 and shown.max() / shown.min() > DECADES
     norm = LogNorm() if decades else None
-    places = (_positions(found[x]), _positions(found[y]))
+    places = (_positions(grid[x]), _positions(grid[y]))
     drawn = ax.pcolormesh(*places, grid.values, shading="nearest", norm=norm)
     ax.figure.colorbar(drawn, ax=ax)
-    _label_axis(ax, found[x], "x")
-    _label_axis(ax, found[y], "y")
+    _label_axis(ax, grid[x], "x")
+    _label_axis(ax, grid[y], "y")
 
 
 def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else _plain(str(value))
+
+
+def _plain(text: str) -> str:
+    """Keep a user's dollar signs out of mathematics."""
+    return text.replace("$", r"\$")
 
 
 def _positions(axis: "xarray.DataArray") -> "np.ndarray":
@@ -244,7 +251,9 @@ def _label_axis(ax: "Axes", axis: "xarray.DataArray", side: str) -> None:
     (ax.set_xlabel if side == "x" else ax.set_ylabel)(_labelled(str(axis.name), axis, 42))
     values = axis.values
     if axis.dtype.kind != "f":
-        (ax.set_xticks if side == "x" else ax.set_yticks)(np.arange(axis.size), list(values))
+        (ax.set_xticks if side == "x" else ax.set_yticks)(
+            np.arange(axis.size), list(map(_plain, values))
+        )
     elif values.min() > 0 and values.max() / values.min() > DECADES and _geometric(values):
         (ax.set_xscale if side == "x" else ax.set_yscale)("log")
 
@@ -261,7 +270,7 @@ def _labelled(name: str, of: "xarray.DataArray", width: int) -> str:
     unit = str(of.attrs.get("units", ""))
     words = str(of.attrs.get("long_name", "")) or name
     whole = f"{words} [{unit}]" if unit not in ("", "1") else words
-    return textwrap.fill(whole.replace("$", r"\$"), width)
+    return textwrap.fill(_plain(whole), width)
 
 
 def sweep_png(found: "xarray.Dataset", outputs: Sequence[str] = ()) -> bytes:

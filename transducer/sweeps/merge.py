@@ -106,7 +106,7 @@ def dataset_of(
     labels = labels_of(design, {**block.labels, **declared}, block.names)
     dims, shape = design.dims, design.shape
     variables: dict[str, Any] = {
-        name: (dims, row.reshape(shape), _attributes(labels[name]))
+        name: (dims, row.reshape(shape), _attributes(labels[name], name))
         for name, row in zip(block.names, block.values, strict=True)
     }
     reasons = np.array(block.sentences, dtype=object)[block.reasons]
@@ -116,9 +116,9 @@ def dataset_of(
         axis.name: (
             axis.name if design.kind == "grid" else POINT,
             axis.values.copy(),
-            _attributes(Variable(axis.unit, axis.long_name))
+            _attributes(Variable(axis.unit, axis.long_name), axis.name)
             if axis.numeric
-            else {"long_name": axis.long_name},
+            else {"long_name": axis.long_name or axis.name},
         )
         for axis in design.axes
     }
@@ -128,8 +128,8 @@ def dataset_of(
 REASON_LABELS = {"long_name": "why a point has no result, in a sentence"}
 
 
-def _attributes(label: Variable) -> dict[str, str]:
-    return {"units": label.unit, "long_name": label.long_name}
+def _attributes(label: Variable, name: str) -> dict[str, str]:
+    return {"units": label.unit, "long_name": label.long_name or name}
 
 
 def attributes_of(manifest: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -54,8 +54,8 @@ def _in_worker() -> None:
 
 
 @contextlib.contextmanager
-def _sheltered() -> Iterator[None]:
-    """Processes that are started in here are born deaf to Ctrl-C: it is the parent's."""
+def sheltered() -> Iterator[None]:
+    """Keep Ctrl-C waiting until this is done; processes started in here are born deaf to it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -145,7 +145,7 @@ class Crew:
             columns,
             self.plan.vectorised,
         )
-        with _sheltered():
+        with sheltered():
             try:
                 future = self.pool.submit(_attempt, *arguments)
             except BrokenExecutor as error:  # it broke while it stood idle
@@ -168,7 +168,7 @@ class Crew:
     def _prove(self) -> None:
         """See that workers can live at all, before points are blamed for their deaths."""
         try:
-            with _sheltered():
+            with sheltered():
                 ready = self.pool.submit(_ready, self.plan.function)
             ready.result()
         except BrokenExecutor:

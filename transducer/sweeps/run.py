@@ -18,7 +18,7 @@ from transducer.sweeps.axes import Axes, design_of
 from transducer.sweeps.merge import attributes_of, dataset_of, merge
 from transducer.sweeps.plan import Plan, plan_of, require_same
 from transducer.sweeps.points import Block, Function, Variable, joined
-from transducer.sweeps.pool import Crew, Maker, processes, serial, unsendable
+from transducer.sweeps.pool import Crew, Maker, processes, serial, sheltered, unsendable
 from transducer.sweeps.shards import Parts, run_note
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def sweep(
         Any `concurrent.futures.Executor`, such as ``dask.distributed.Client.get_executor()``, or a
         function that makes one, which is called again if a dying worker breaks it.
     in_flight : int, optional
-        Most blocks handed to the executor at a time: twice the workers by default.
+        Most blocks handed out at a time, and so the most that a kill costs: one per worker of
+        `workers`, twice the processors of this machine for an `executor`.
     outputs : mapping of str to Variable, optional
         Units and long names of outputs.
     inputs : mapping of str to str, optional
@@ -153,7 +154,7 @@ def _hands(workers: int, executor: Executor | Maker | None, in_flight: int | Non
         raise SweepError(f"workers >= 0 and in_flight >= 1 are needed, got {workers}, {in_flight}")
     if workers:
         return _Hands(
-            f"{workers} processes", partial(processes, workers), in_flight=in_flight or 2 * workers
+            f"{workers} processes", partial(processes, workers), in_flight=in_flight or workers
         )
     if executor is None:
         return _Hands("serial")
@@ -282,8 +283,9 @@ def _compute(
     with progress(plan.title or "sweep", size) as bar:
         try:
             for number, block in blocks:
-                keep(number, block)
-                bar.step(block.codes.size, block.failed)
+                with sheltered():
+                    keep(number, block)
+                    bar.step(block.codes.size, block.failed)
             whole = True
         except KeyboardInterrupt:
             for number, block in crew.finished() if crew is not None else ():

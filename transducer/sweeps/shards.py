@@ -6,6 +6,7 @@
 
 import contextlib
 import glob
+import itertools
 import json
 import os
 import shutil
@@ -34,6 +35,8 @@ SCHEMA_VERSION = 2
 """Schema of every archive; described in ``docs/archive.md``."""
 
 _ONE_AT_A_TIME = threading.Lock()
+_IMAGES = itertools.count()
+"""Names of files in memory: libhdf5 refuses two that are open under one."""
 _HELD: set[Path] = set()
 """Folders that this process holds the lock of."""
 
@@ -257,7 +260,7 @@ def _image() -> "Iterator[tuple[h5py.File, list[bytes]]]":
     import h5py
 
     out: list[bytes] = []
-    with h5py.File("image", "w", driver="core", backing_store=False) as file:
+    with h5py.File(f"image-{next(_IMAGES)}", "w", driver="core", backing_store=False) as file:
         yield file, out
         file.flush()
         out.append(file.id.get_file_image())
