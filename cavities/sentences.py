@@ -143,7 +143,10 @@ def _at(raw: object, path: Iterable[str | int]) -> object:
 
 def short(value: object) -> str:
     """Show a value in a sentence, long ones abridged."""
-    text = repr(dict(value) if isinstance(value, Mapping) else value)
+    try:
+        text = repr(dict(value) if isinstance(value, Mapping) else value)
+    except RecursionError:
+        text = "a table nested too deeply"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

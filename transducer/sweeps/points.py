@@ -296,7 +296,7 @@ def _locate(error: Exception, where: str) -> None:
 def _marks(codes: object, reasons: object, size: int) -> tuple[Codes, NDArray[Any]]:
     """Status and reason of every point, as a vectorised function gives them."""
     given = np.asarray(codes)
-    known = {int(status) for status in Status}
+    known = {int(status) for status in Status if status not in (Status.PENDING, Status.LOST)}
     if given.dtype.kind not in "iub" or given.shape not in ((), (size,)):
         raise SweepError(
             f"'{STATUS}' must be whole numbers of cavities.rules.Status, one or {size} of "

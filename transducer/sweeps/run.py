@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cavities.errors import SweepError
+from cavities.errors import DataError, SweepError
 from transducer import archive as archives
-from transducer.disk import Seal, seal_of
 from transducer.progress import Interrupted, progress
 from transducer.sweeps.axes import Axes, design_of
 from transducer.sweeps.merge import attributes_of, dataset_of, merge
@@ -232,8 +231,10 @@ def _is_finished(plan: Plan, path: Path) -> bool:
 def _complete(plan: Plan, parts: Parts, hands: _Hands) -> None:
     """Compute the blocks that are not there yet."""
     done = parts.done()
-    for number, place in list(done.items()):
-        if seal_of(place) is not Seal.WHOLE:
+    for number in list(done):
+        try:
+            parts.about(number)
+        except DataError:  # damaged, or not of this place
             parts.set_aside(number)
             del done[number]
     missing = [number for number in range(plan.blocks) if number not in done]

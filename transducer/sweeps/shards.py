@@ -6,6 +6,7 @@
 
 import contextlib
 import glob
+import hashlib
 import itertools
 import json
 import os
@@ -57,6 +58,7 @@ class Parts:
 
     def __init__(self, archive: Path) -> None:
         self.archive, self.folder = archive, parts_of(archive)
+        self._identity: str | None = None
 
     def begin(self, plan: Plan) -> None:
         """Make the folder with the sweep's description in it, in one step.
@@ -142,7 +144,8 @@ class Parts:
         with contextlib.suppress(FileNotFoundError):  # merged meanwhile
             for entry in os.scandir(self.folder):
                 number = entry.name.removeprefix("block-").removesuffix(".h5")
-                if number.isdecimal() and entry.name == _block_name(int(number)):
+                whole = number.isdecimal() and entry.name == _block_name(int(number))
+                if whole and entry.is_file():
                     found[int(number)] = Path(entry.path)
         return dict(sorted(found.items()))
 
@@ -156,7 +159,7 @@ class Parts:
         """
         path = self.folder / _block_name(number)
         try:
-            _write(path, sealed(_block_image(block)))
+            _write(path, sealed(_block_image(block, self.place(number))))
             flush_folder(self.folder)
         except OSError as error:
             raise unwritable(path, error) from None
@@ -169,14 +172,33 @@ class Parts:
         DataError
             If it was damaged since.
         """
-        return _block_of(_whole(self.folder / _block_name(number)), self.archive)
+        path = self.folder / _block_name(number)
+        block, place = _block_of(_whole(path))
+        self._require_place(path, number, place)
+        return block
 
     def about(self, number: int) -> tuple[tuple[str, ...], dict[str, Variable], tuple[str, ...]]:
         """Outputs, labels and reasons of a committed block, its values left where they are."""
-        with _opened(_whole(self.folder / _block_name(number))) as file:
+        path = self.folder / _block_name(number)
+        with _opened(_whole(path)) as file:
             said = json.loads(text_of(file, "about.json"))
+        self._require_place(path, number, said["place"])
         labels = {n: Variable(*v) for n, v in said["labels"].items()}
         return tuple(said["names"]), labels, tuple(said["sentences"])
+
+    def place(self, number: int) -> list[str | int]:
+        """Where a block belongs: to this very sweep, and at this number."""
+        if self._identity is None:
+            content = (self.folder / "study.h5").read_bytes()
+            self._identity = hashlib.sha256(content).hexdigest()
+        return [self._identity, number]
+
+    def _require_place(self, path: Path, number: int, place: object) -> None:
+        if place != self.place(number):
+            raise DataError(
+                f"{path}: is a block of another sweep, or of another place in this one; run the "
+                "same sweep again to mend it"
+            )
 
     def set_aside(self, number: int) -> None:
         """Keep a damaged block under another name, so that it is computed again."""
@@ -274,8 +296,6 @@ def _opened(content: bytes) -> "h5py.File":
 
 def store_text(group: "h5py.Group", name: str, text: str) -> None:
     """Text as checksummed bytes, with its SHA-256 beside it."""
-    import hashlib
-
     raw = text.encode("utf-8")
     stored = _store_bytes(group, name, raw)
     stored.attrs["sha256"] = hashlib.sha256(raw).hexdigest()
@@ -340,8 +360,9 @@ def _axis_of(group: "h5py.Group", entry: Mapping[str, Any]) -> Axis:
     return Axis(name, values, entry["unit"], entry["long_name"])
 
 
-def _block_image(block: Block) -> bytes:
+def _block_image(block: Block, place: list[str | int]) -> bytes:
     about = {
+        "place": place,
         "names": block.names,
         "sentences": block.sentences,
         "labels": {n: [v.unit, v.long_name] for n, v in block.labels.items()},
@@ -362,7 +383,8 @@ def _block_image(block: Block) -> bytes:
     return out[0]
 
 
-def _block_of(content: bytes, where: Path) -> Block:
+def _block_of(content: bytes) -> tuple[Block, object]:
+    """A block, and where it says it belongs."""
     with _opened(content) as file:
         about = json.loads(text_of(file, "about.json"))
         codes = file["status"][()]
@@ -371,7 +393,8 @@ def _block_of(content: bytes, where: Path) -> Block:
         reasons = file["reason"][()] if "reason" in file else np.zeros(codes.size, dtype=np.int32)
     labels = {n: Variable(*v) for n, v in about["labels"].items()}
     sentences = tuple(about["sentences"])
-    return Block(names, values, codes, reasons, sentences, labels, about["wall_s"], about["cpu_s"])
+    spent = about["wall_s"], about["cpu_s"]
+    return Block(names, values, codes, reasons, sentences, labels, *spent), about["place"]
 
 
 def pending(size: int) -> Block:
