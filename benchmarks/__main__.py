@@ -1,4 +1,7 @@
-"""Ratios measured side by side in one run, with equal answers checked: ``python -m benchmarks``."""
+"""Ratios measured side by side in one run, with equal answers checked: ``python -m benchmarks``.
+
+``--long`` adds ten million links and 10^4 mutants of archives and of texts: about ten minutes more.
+"""
 
 import os
 import statistics
@@ -9,7 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.fuzz import fuzz
+from benchmarks.kills import kills
 from benchmarks.reduced import evolutions, herald
+from benchmarks.sweeps import archive_overhead, many
 
 
 def children_cpu(command: list[str]) -> float:
@@ -239,6 +245,12 @@ def main() -> None:
         table.add_row(*measure())
     for row in (*evolutions(), *herald()):
         table.add_row(*row)
+    table.add_row(*archive_overhead())
+    table.add_row(*many(10**6))
+    table.add_row(*kills())
+    if "--long" in sys.argv[1:]:
+        table.add_row(*many(10**7))
+        table.add_row(*fuzz())
     Console(width=150).print(table)
 
 
