@@ -712,7 +712,13 @@ def running(archive, blocks, tmp_path, monkeypatch):
     """A sweep in a thread of this process, waiting in its second block until this block ends."""
     go, log = threading.Event(), tmp_path / "log"
     monkeypatch.setenv(LOG, str(log))
-    monkeypatch.setitem(AT, 1, lambda: go.wait(20))
+    held = threading.Event()
+
+    def hold():
+        held.set()
+        go.wait(120)
+
+    monkeypatch.setitem(AT, 1, hold)
     failures = []
 
     def first():
@@ -724,12 +730,12 @@ def running(archive, blocks, tmp_path, monkeypatch):
     thread = threading.Thread(target=first)
     thread.start()
     try:
-        until(lambda: 1 in numbers(noted(log), "begin"))
+        assert held.wait(60)
         monkeypatch.delitem(AT, 1)
         yield log
     finally:
         go.set()
-        thread.join(20)
+        thread.join(120)
     assert failures == []
 
 
