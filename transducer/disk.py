@@ -142,7 +142,7 @@ def _written(path: Path, content: bytes) -> Path:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
     except BaseException:
         temporary.unlink(missing_ok=True)
         IN_FLIGHT.discard(temporary)
@@ -150,7 +150,8 @@ def _written(path: Path, content: bytes) -> Path:
     return temporary
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Permissions that new files of this process go without."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

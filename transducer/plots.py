@@ -42,7 +42,7 @@ def plot_spectrum(found: Sequence[ArmConversion], ax: "Axes") -> "Axes":
     """Conversion efficiency of both arms against offset from the line's centre."""
     same = found[0].spectrum is found[1].spectrum
     for arm in found[: 1 if same else 2]:
-        label = f"{_plain(arm.device)}, {'both arms' if same else 'arm ' + arm.arm}"
+        label = f"{plain(arm.device)}, {'both arms' if same else 'arm ' + arm.arm}"
         x = frequencies_hz(arm.spectrum) / 1e6
         ax.plot(x, arm.spectrum.efficiency, color=ARM_COLOURS[arm.arm], label=label)
         referee = arm.referee.conversion
@@ -122,9 +122,9 @@ def _labels(names: Sequence[Sequence[str]], arms: Sequence[str]) -> list[str]:
     labels = []
     for line in zip_longest(*names):
         if len(set(line)) == 1:
-            labels.append(_plain(line[0]))
+            labels.append(plain(line[0]))
             continue
-        own = [f"{arm}: {_plain(n)}" for arm, n in zip(arms, line, strict=True) if n is not None]
+        own = [f"{arm}: {plain(n)}" for arm, n in zip(arms, line, strict=True) if n is not None]
         labels.append("\n".join(own))
     return labels
 
@@ -150,7 +150,7 @@ def link_figure(report: LinkReport) -> "Figure":
     plot_waterfall(report.rows, bottom.subplots())
     best = report.best.figures
     figure.suptitle(
-        f"{_plain(report.scenario.name)}: {report.best.scheme.value}, "
+        f"{plain(report.scenario.name)}: {report.best.scheme.value}, "
         f"{float(best.delivered_rate):.3g} pairs/s, fidelity {float(best.fidelity):.3f}"
     )
     counts = count_by_status(report.scenario.inputs)
@@ -169,6 +169,6 @@ def link_png(report: LinkReport) -> bytes:
     return picture.getvalue()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Keep a user's dollar signs out of mathematics."""
     return text.replace("$", r"\$")

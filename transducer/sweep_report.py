@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from cavities.rules import Status
 from transducer import archive
+from transducer.plots import plain
 from transducer.report import titled_table
 from transducer.sweeps.compare import compare
 
@@ -171,7 +172,7 @@ def sweep_figure(found: "xarray.Dataset", outputs: Sequence[str] = ()) -> "Figur
     failed = int(np.count_nonzero(found["status"].values))
     title = str(found.attrs.get("title", ""))
     figure.suptitle(
-        (f"{_plain(title)}: " if title else "")
+        (f"{plain(title)}: " if title else "")
         + f"{found['status'].size} points"
         + (f", {failed} without a result (blank)" if failed else "")
     )
@@ -234,12 +235,7 @@ def _map(grid: "xarray.DataArray", ax: "Axes") -> None:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """Keep a user's dollar signs out of mathematics."""
-    return text.replace("$", r"\$")
+    return f"{value:.4g}" if isinstance(value, float) else plain(str(value))
 
 
 def _positions(axis: "xarray.DataArray") -> "np.ndarray":
@@ -252,7 +248,7 @@ def _label_axis(ax: "Axes", axis: "xarray.DataArray", side: str) -> None:
     values = axis.values
     if axis.dtype.kind != "f":
         (ax.set_xticks if side == "x" else ax.set_yticks)(
-            np.arange(axis.size), list(map(_plain, values))
+            np.arange(axis.size), list(map(plain, values))
         )
     elif values.min() > 0 and values.max() / values.min() > DECADES and _geometric(values):
         (ax.set_xscale if side == "x" else ax.set_yscale)("log")
@@ -270,7 +266,7 @@ def _labelled(name: str, of: "xarray.DataArray", width: int) -> str:
     unit = str(of.attrs.get("units", ""))
     words = str(of.attrs.get("long_name", "")) or name
     whole = f"{words} [{unit}]" if unit not in ("", "1") else words
-    return textwrap.fill(_plain(whole), width)
+    return textwrap.fill(plain(whole), width)
 
 
 def sweep_png(found: "xarray.Dataset", outputs: Sequence[str] = ()) -> bytes:

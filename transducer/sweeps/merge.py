@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cavities.errors import SweepError
 from cavities.rules import Status
-from transducer.disk import IN_FLIGHT, flush_folder, seal_file
+from transducer.disk import IN_FLIGHT, flush_folder, seal_file, umask
 from transducer.sweeps.axes import POINT, Design
 from transducer.sweeps.points import Block, Variable, joined, unlike
 from transducer.sweeps.shards import SCHEMA, SCHEMA_VERSION, Parts, pending, store_text, unwritable
@@ -182,7 +182,7 @@ def merge(parts: Parts) -> None:
         if space.error is not None:
             raise space.error
         seal_file(temporary)
-        os.chmod(temporary, 0o666 & ~_mask())
+        os.chmod(temporary, 0o666 & ~umask())
         _settle(temporary, parts.archive)
         flush_folder(parts.archive.parent)
     except FileExistsError:
@@ -208,12 +208,6 @@ def _settle(temporary: Path, path: Path) -> None:
         if path.exists():
             raise FileExistsError(path) from None
         os.replace(temporary, path)
-
-
-def _mask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _survey(parts: Parts, count: int) -> tuple[tuple[str, ...], dict[str, int], Labels]:

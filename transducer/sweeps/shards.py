@@ -22,7 +22,7 @@ import numpy as np
 
 from cavities.errors import DataError, SweepError
 from cavities.rules import Status
-from transducer.disk import IN_FLIGHT, flush_folder, is_sealed, sealed, unsealed
+from transducer.disk import IN_FLIGHT, flush_folder, is_sealed, sealed, umask, unsealed
 from transducer.sweeps.axes import Axis, Design
 from transducer.sweeps.plan import Plan
 from transducer.sweeps.points import Block, Variable
@@ -75,7 +75,7 @@ class Parts:
         except (OSError, ValueError) as error:
             raise unwritable(self.folder, error) from None
         try:
-            os.chmod(waiting, 0o777 & ~_umask())
+            os.chmod(waiting, 0o777 & ~umask())
             _write(waiting / "study.h5", sealed(_study_image(plan)))
             try:
                 os.rename(waiting, self.folder)  # onto another one: refused, nothing is lost
@@ -240,12 +240,6 @@ def unwritable(path: Path, error: Exception) -> DataError:
 
 def _block_name(number: int) -> str:
     return f"block-{number:08d}.h5"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _write(path: Path, content: bytes) -> None:
