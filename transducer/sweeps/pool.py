@@ -130,6 +130,11 @@ class Crew:
                     if type(error).__name__ == "KilledWorker":  # dask names the culprit itself
                         yield from self._accused(task, suspects)
                         continue
+                    if isinstance(error, CancelledError):
+                        raise SweepError(
+                            "the executor gave the work up: its scheduler or client was closed; "
+                            "what was committed is kept, run the same again"
+                        ) from None
                     raise _sendable(error) from None
                 self.proven = True
                 del future  # nothing holds a result longer than it takes to keep it
@@ -225,7 +230,10 @@ class Crew:
             return
         workers = list(getattr(self.pool, "_processes", None) or {}) if at_once else []
         with contextlib.suppress(Exception):
-            self.pool.shutdown(wait=not at_once, cancel_futures=True)
+            try:
+                self.pool.shutdown(wait=not at_once, cancel_futures=True)
+            except TypeError:  # dask's takes no such argument
+                self.pool.shutdown(wait=not at_once)
         for process in workers:
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL)

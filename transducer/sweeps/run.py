@@ -64,8 +64,9 @@ def sweep(
         Any `concurrent.futures.Executor`, such as ``dask.distributed.Client.get_executor()``, or a
         function that makes one, which is called again if a dying worker breaks it.
     in_flight : int, optional
-        Most blocks handed out at a time, and so the most that a kill costs: one per worker of
-        `workers`, twice the processors of this machine for an `executor`.
+        Most blocks handed out at a time, and so the most that a kill costs: by default one per
+        worker of `workers`, twice the workers of a standard pool, twice the processors of this
+        machine for any other `executor`.
     outputs : mapping of str to Variable, optional
         Units and long names of outputs.
     inputs : mapping of str to str, optional
@@ -162,7 +163,8 @@ def _hands(workers: int, executor: Executor | Maker | None, in_flight: int | Non
             "'executor' must be a concurrent.futures.Executor or a function that makes one, got "
             f"{type(executor).__name__}"
         )
-    many = in_flight or 2 * (os.cpu_count() or 1)
+    known = getattr(executor, "_max_workers", None)  # of the standard pools
+    many = in_flight or 2 * (known if isinstance(known, int) else os.cpu_count() or 1)
     said = getattr(executor, "__name__", type(executor).__name__)
     if isinstance(executor, Executor):
         given = executor
