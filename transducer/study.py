@@ -162,15 +162,17 @@ class LinkFunction:
             scenario, scheme = self.scenario(slow)
             link = link_of(scenario, self.engine)
             device = _device_figures(scenario, self.engine, self.outputs)
-        except (PhysicsError, DataError) as error:
+        except (PhysicsError, DataError, *_NUMERICAL) as error:
             code = status_of(error) if isinstance(error, PhysicsError) else Status.OUTSIDE_DOMAIN
             codes = np.full(size, code, dtype=np.int8)
             once = np.ones(size, dtype=np.int32)
-            return Block((), np.empty((0, size)), codes, once, ("", str(error)), {})
+            return Block((), np.empty((0, size)), codes, once, ("", _said(error)), {})
 
         def figures(**columns: Values) -> dict[str, Any]:
             try:
                 record = evaluate_link(self._with(link, columns), scheme).as_dict()
+            except _NUMERICAL as error:
+                raise ParameterError(_said(error)) from None
             except PhysicsError:
                 if columns and len(next(iter(columns.values()))) == 1:
                     self._retell({**slow, **{n: _plain(v[0]) for n, v in columns.items()}}, retold)
@@ -194,8 +196,8 @@ class LinkFunction:
         try:
             scenario, scheme = self.scenario(point)
             evaluate_link(link_of(scenario, self.engine), scheme)
-        except DataError as error:
-            raise ParameterError(str(error)) from None
+        except (DataError, *_NUMERICAL) as error:
+            raise ParameterError(_said(error)) from None
 
     def scenario(self, values: Mapping[str, float | str]) -> tuple[Scenario, Scheme]:
         """Scenario and scheme at values of the slow axes; the fast ones are as written.
@@ -220,6 +222,15 @@ class LinkFunction:
             for key in self.keys.get(axis, ()):
                 link = batched(link, key, values)
         return link
+
+
+_NUMERICAL = (ArithmeticError, np.linalg.LinAlgError)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, _NUMERICAL):
+        return "a number is too large or too small to compute with; look for a slip in an exponent"
+    return str(error)
 
 
 def _plain(value: Any) -> float | str:

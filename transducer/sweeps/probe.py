@@ -37,6 +37,13 @@ def _read(file: object) -> None:
         if isinstance(entry, h5py.Dataset) and entry.shape is not None:
             if entry.size > LARGEST:
                 raise ValueError(f"dataset {entry.name} claims {entry.size} values")
+            kind = entry.id.get_type()
+            usual = (h5py.h5t.IEEE_F64LE, h5py.h5t.IEEE_F32LE, h5py.h5t.IEEE_F32BE)
+            if entry.dtype.kind == "f" and not any(kind.equal(k) for k in usual):
+                raise ValueError(f"dataset {entry.name} holds numbers of a strange make")
+            scale = "CLASS" in entry.attrs  # a dimension without values of its own
+            if entry.dtype.kind == "f" and entry.shape and not (entry.fletcher32 or scale):
+                raise ValueError(f"dataset {entry.name} has lost its checksum")
             if entry.chunks is None:
                 entry[()]
                 return

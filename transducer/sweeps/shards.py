@@ -145,7 +145,7 @@ class Parts:
             for entry in os.scandir(self.folder):
                 number = entry.name.removeprefix("block-").removesuffix(".h5")
                 whole = number.isdecimal() and entry.name == _block_name(int(number))
-                if whole and entry.is_file():
+                if whole and entry.is_file(follow_symlinks=False):
                     found[int(number)] = Path(entry.path)
         return dict(sorted(found.items()))
 
