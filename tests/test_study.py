@@ -1859,3 +1859,14 @@ def test_words_with_signs_are_drawn_as_they_are(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sweep_figure(found).draw_without_rendering()
+
+
+def test_a_fibre_that_an_arm_shares_keeps_its_count_where_the_arm_alone_is_swept(tmp_path):
+    once = 'part = "fibre.g652d"\nlength_km = 12.5'
+    assert once in TARGET
+    text = TARGET.replace(once, once + "\ncount = 2")
+    found = swept(tmp_path, axis("x", "arm_a.path[3].length_km", [5.0, 20.0]), scenario=text)
+    both = swept(tmp_path, axis("x", "arm.path[3].length_km", [5.0, 20.0]), scenario=text)
+    assert float(found["transmission_a"][0]) == float(both["transmission_a"][0])
+    assert float(found["transmission_a"][1]) == float(both["transmission_a"][1])
+    assert float(found["transmission_b"][0]) != float(both["transmission_b"][0])

@@ -133,8 +133,11 @@ class LinkFunction:
 
     def _alone(self, key: str) -> bool:
         """Whether a key sets one part, and not several in a row."""
-        entry = value_at(self.raw, key.rpartition(".")[0], self.label)
-        return not (isinstance(entry, Mapping) and entry.get("count", 1) != 1)
+        head, _, rest = key.rpartition(".")[0].partition(".")
+        laid = laid_out(self.raw, self.label)
+        arms = ("arm_a", "arm_b") if head == "arm" else (head,)
+        entries = [value_at(laid, f"{arm}.{rest}" if rest else arm, self.label) for arm in arms]
+        return all(not isinstance(e, Mapping) or e.get("count", 1) == 1 for e in entries)
 
     def _groups(
         self, columns: Columns, size: int

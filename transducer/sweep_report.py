@@ -81,12 +81,13 @@ def _show_reasons(found: "xarray.Dataset", console: Console) -> None:
     failed = (codes != Status.OK) & (codes != Status.PENDING)
     if not failed.any():
         return
-    sentences, counts = np.unique(reasons[failed].astype(str), return_counts=True)
+    told = Counter(reasons[failed].tolist()).most_common()
     table = titled_table("Points without a result", "reason", "points")
-    for index in np.argsort(-counts)[:10]:
-        table.add_row(escape(sentences[index]), str(counts[index]))
-    if len(sentences) > 10:
-        table.add_row(f"and {len(sentences) - 10} other reasons", str(counts.sum()))
+    for sentence, count in told[:10]:
+        table.add_row(escape(str(sentence)), str(count))
+    if len(told) > 10:
+        rest = sum(count for _, count in told[10:])
+        table.add_row(f"and {len(told) - 10} other reasons", str(rest))
     console.print(table)
 
 

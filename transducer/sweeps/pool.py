@@ -56,11 +56,21 @@ def _in_worker() -> None:
 @contextlib.contextmanager
 def sheltered() -> Iterator[None]:
     """Keep Ctrl-C waiting until this is done; processes started in here are born deaf to it."""
+    came: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    held = main and handler is not None
+    if held:  # another thread may take the signal, but the handler always runs in this one
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if held:
+            signal.signal(signal.SIGINT, handler)
+    if came and callable(handler):
+        handler(came[0], None)
 
 
 @dataclass(frozen=True)

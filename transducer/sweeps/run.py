@@ -132,7 +132,8 @@ def finish(archive: Path | str) -> None:
         state = "is finished already" if path.exists() else "is not there"
         raise SweepError(f"{path}: {state}; there is nothing to merge")
     with parts.lock():
-        merge(parts)
+        with sheltered():
+            merge(parts)
         parts.clear()
 
 
@@ -217,7 +218,8 @@ def _finish(plan: Plan, path: Path, parts: Parts, hands: _Hands) -> None:
             manifest, _, inputs = parts.study()
             require_same(manifest, inputs, plan, str(path))
             _complete(plan, parts, hands)
-            merge(parts)
+            with sheltered():  # an interrupt inside libhdf5 would crash it
+                merge(parts)
         parts.clear()
 
 
