@@ -32,5 +32,9 @@ class DataError(ToolkitError):
     """A file, a key or a name in the data is missing, misspelt or malformed."""
 
 
+class DamageError(DataError):
+    """A file of ours is not as it was written; others beside it may be whole."""
+
+
 class SweepError(ToolkitError):
     """A sweep, its function or its archive is not what it must be; what was committed is kept."""

@@ -147,3 +147,13 @@ def late_threads(x):
 
     scipy.linalg.eigh(np.eye(3))
     return {"scipy": threads_now("scipy.libs")}
+
+
+def reciprocal(x):
+    """Divides by what it is given."""
+    return {"y": 1 / x}
+
+
+def busy(x):
+    """Works for a while, and never waits."""
+    return {"y": float(sum(i % 7 for i in range(20000))) + x}

@@ -25,6 +25,7 @@ from transducer import archive
 from transducer.disk import Seal, is_sealed, seal_file, seal_of, sealed
 from transducer.sweeps import Axis, Range, grid, merge, probe, sampled, shards, sweep, zipped
 from transducer.sweeps.points import Variable
+from transducer.sweeps.run import finish
 
 LINK = Path(__file__).parent / "archives" / "link-v1.h5"
 TAIL = 40
@@ -657,9 +658,43 @@ def test_a_damaged_block_is_told_and_computed_again(tmp_path, begun):
     content = bytearray(block.read_bytes())
     content[len(content) // 2] ^= 4
     block.write_bytes(content)
-    with pytest.raises(DataError, match="damaged"):
-        archive.load(path)
+    found = archive.load(path)
+    told = np.char.find(found["reason"].values.astype(str), "damaged") >= 0
+    assert told.any()
+    assert (found["status"].values[told] == Status.PENDING).all()
     same(sweep(code.law, **BASE), sweep(code.law, archive=path, **BASE))
+
+
+def test_a_large_archive_can_be_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "EAGER", 0)
+    path = tmp_path / "a.h5"
+    found = sweep(rough, grid(*TWO), archive=path)
+    held = Path("/proc/self/fd")
+    if not held.is_dir():
+        pytest.skip("this system does not list open files")
+
+    def open_files():
+        return sum(1 for entry in held.iterdir() if Path(entry).resolve() == path.resolve())
+
+    assert open_files() == 1
+    found.close()
+    assert open_files() == 0
+
+
+def test_merging_what_a_kill_left_beside_the_archive_clears_it(tmp_path, monkeypatch):
+    path = tmp_path / "a.h5"
+    with monkeypatch.context() as patch:
+        patch.setattr("transducer.sweeps.shards.shutil.rmtree", lambda *a, **k: None)
+        sweep(rough, grid(*TWO), archive=path)
+    before = path.read_bytes()
+    finish(path)
+    assert path.read_bytes() == before
+    assert not shards.parts_of(path).exists()
+
+
+def test_a_name_that_no_file_can_have_is_one_sentence(tmp_path):
+    with pytest.raises(DataError, match=r"no archive can stand there: File name too long"):
+        sweep(rough, grid(*TWO), archive=tmp_path / ("x" * 300 + ".h5"))
 
 
 def test_a_damaged_description_is_told(tmp_path, begun):

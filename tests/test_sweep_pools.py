@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import weakref
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
@@ -852,3 +853,29 @@ def test_a_mended_function_is_called_again_by_dask_from_the_first_block_on(dask_
 def test_a_lambda_travels_with_dask(dask_client):
     found = sweep(lambda x: {"y": 2 * x}, {"x": [1.0, 2.0]}, executor=dask_client.get_executor())
     assert found.y.values.tolist() == [2.0, 4.0]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_mistake_shows_the_line_of_the_function_that_made_it(workers):
+    with pytest.raises(ZeroDivisionError) as caught:
+        sweep(swept.reciprocal, {"x": [1.0, 0.0]}, workers=workers)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "in reciprocal" in told
+    assert "1 / x" in told
+
+
+def test_the_time_of_threads_is_counted_once(tmp_path):
+    path = tmp_path / "a.h5"
+    start = time.process_time()
+    with ThreadPoolExecutor(4) as pool:
+        sweep(swept.busy, {"x": np.arange(16.0)}, executor=pool, block=1, archive=path)
+    spent = time.process_time() - start
+    (noted,) = runs_of(path)
+    assert noted["cpu_s"] <= spent
+
+
+def test_a_maker_that_makes_no_executor_is_refused_in_a_sentence():
+    with pytest.raises(
+        SweepError, match=r"must return a concurrent\.futures\.Executor, got NoneType"
+    ):
+        sweep(swept.busy, {"x": [1.0]}, executor=lambda: None)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,28 +103,54 @@ def study_of(path: Path | str) -> tuple[dict[str, Any], dict[str, str]]:
     DataError
         If there is no sweep in it.
     """
-    manifest, _, texts = _about(Path(path))
-    if manifest is None:
+    found = about(path)
+    if found.manifest is None:
         raise DataError(f"{path}: holds a link, not a sweep; choose another archive")
-    return manifest, texts
+    return found.manifest, found.inputs
 
 
 def texts_of(path: Path | str) -> dict[str, str]:
     """Texts that an archive of a sweep or a link keeps of its inputs, by name."""
-    return _about(Path(path))[2]
+    return about(path).inputs
 
 
 def runs_of(path: Path | str) -> list[dict[str, Any]]:
     """Runs that made a sweep's archive, oldest first: when, by whom, versions, time."""
-    return _about(Path(path))[1]
+    return about(path).runs
 
 
-def _about(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], dict[str, str]]:
-    """Description, runs and inputs."""
+@dataclass(frozen=True)
+class About:
+    """What an archive says of itself.
+
+    Parameters
+    ----------
+    manifest : dict, optional
+        Description of the sweep; None for a link.
+    runs : list of dict
+        Runs that made it, oldest first.
+    inputs : dict of str to str
+        Texts it rests on, by name.
+    """
+
+    manifest: dict[str, Any] | None
+    runs: list[dict[str, Any]]
+    inputs: dict[str, str]
+
+
+def about(path: Path | str) -> About:
+    """Description, runs and inputs of an archive, finished or growing, in one look.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    path = Path(path)
     if _is_growing(path):
         try:
             manifest, _, inputs = Parts(path).study()
-            return manifest, Parts(path).runs(), inputs
+            return About(manifest, Parts(path).runs(), inputs)
         except DataError:
             if not path.exists():
                 raise
@@ -132,7 +159,7 @@ def _about(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], dic
         _require_ours(path, file.attrs.get("schema"), file.attrs.get("schema_version"))
         texts = {name: text_of(file["inputs"], name) for name in file.get("inputs", ())}
     study, runs = texts.pop("study.json", None), texts.pop("runs.json", "[]")
-    return (None if study is None else json.loads(study)), json.loads(runs), texts
+    return About(None if study is None else json.loads(study), json.loads(runs), texts)
 
 
 @contextmanager
@@ -166,6 +193,7 @@ def _finished(path: Path) -> "xarray.Dataset":
 
     with _read_by_h5(path):
         found = xarray.open_dataset(path, engine="h5netcdf", decode_times=False, phony_dims="sort")
+        whole = False
         try:
             _require_ours(path, found.attrs.get("schema"), found.attrs.get("schema_version"))
             if "status" not in found or "reason" not in found:
@@ -173,14 +201,15 @@ def _finished(path: Path) -> "xarray.Dataset":
                     f"{path}: is no archive of this toolkit: it has no status of its points; open "
                     "it with xarray"
                 )
-        except DataError:
-            found.close()
-            raise
-        if found.nbytes <= EAGER:
-            whole = found.load()
-            found.close()
-            found = whole
-        return _ordered(_worded(found))
+            if found.nbytes <= EAGER:
+                return _ordered(_worded(found.load()))
+            whole = True
+            lazy = _ordered(_worded(found))
+            lazy.set_close(found.close)
+            return lazy
+        finally:
+            if not whole:
+                found.close()
 
 
 def _require_ours(path: Path, schema: object, version: Any) -> None:
@@ -260,17 +289,16 @@ def _ask_a_child(path: Path) -> None:
         said = json.loads(done.stdout) if done.returncode == 0 else {"error": "its reader crashed"}
     except subprocess.TimeoutExpired:
         said = {"error": f"its reader did not end within {limit:.0f} s"}
-    except ValueError:
+    except (OSError, ValueError):
         said = {"error": "its reader said nothing"}
     if "error" in said:
         raise DataError(
             f"{path}: cannot be read as an archive: {_one_line(said['error'])}; restore it "
             "from a copy"
         )
-    version = said.get("schema_version")
-    if said.get("schema") == SCHEMA and isinstance(version, int) and version >= 2:
-        if version > SCHEMA_VERSION:
-            raise newer(path, version)
+    version: Any = said.get("schema_version")
+    _require_ours(path, said.get("schema"), version)
+    if int(version) >= 2:
         raise DataError(
             f"{path}: lacks its seal: it was cut short or rewritten; restore it from a copy "
             "(xarray opens what can be opened of it)"

@@ -222,8 +222,12 @@ def _run_study(study: "Study", workers: int, dask: str | None) -> None:
             found = run(study, workers)
         else:
             with _dask_client(dask) as client:
-                found = run(study, workers, client.get_executor())
-        if not picture.exists():
+                many = (
+                    2 * sum(client.nthreads().values()) or None
+                )  # of the cluster, not of this host
+                found = run(study, workers, client.get_executor(), many)
+        stale = picture.exists()
+        if not stale:
             disk.place({picture: sweep_png(found)})
             wrote.append(picture)
     except KeyboardInterrupt as error:  # typer would end without a word
@@ -237,6 +241,12 @@ def _run_study(study: "Study", workers: int, dask: str | None) -> None:
         console.print(f"{study.archive} was finished already", soft_wrap=True, markup=False)
     for path in wrote:
         console.print(f"wrote {path}", soft_wrap=True, markup=False)
+    if stale and study.archive in wrote:
+        console.print(
+            f"{picture} exists already and is kept: it may show another sweep",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def _dask_client(address: str) -> "Client":

@@ -214,7 +214,10 @@ def link_bytes(report: LinkReport) -> bytes:
 def _add_inputs(file: "h5py.File", report: LinkReport) -> None:
     scenario = report.scenario
     texts = {"scenario.json": json.dumps(scenario.raw, sort_keys=True)}
-    texts |= {f"{name}.toml": text for name, text in scenario.files.items()}
+    texts |= {
+        f"{name}.toml" if name.startswith(("devices/", "parts/")) else name: text
+        for name, text in scenario.files.items()
+    }
     texts["inputs.json"] = json.dumps(
         [{"file": e.file, "key": e.key, **e.number.model_dump()} for e in scenario.inputs]
     )

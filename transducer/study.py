@@ -335,7 +335,10 @@ def _is_file(path: Path) -> bool:
 
 
 def run(
-    study: Study, workers: int = 0, executor: Executor | Maker | None = None
+    study: Study,
+    workers: int = 0,
+    executor: Executor | Maker | None = None,
+    in_flight: int | None = None,
 ) -> "xarray.Dataset":
     """Sweep a study into its archive, or go on with it.
 
@@ -343,7 +346,7 @@ def run(
     ----------
     study : Study
         From `load_study` or `restored`.
-    workers, executor
+    workers, executor, in_flight
         As of `transducer.sweeps.sweep`.
 
     Returns
@@ -359,6 +362,7 @@ def run(
         block=study.block,
         workers=workers,
         executor=executor,
+        in_flight=in_flight,
         outputs=study.outputs,
         inputs=study.inputs,
         title=study.title or study.name,
@@ -428,7 +432,7 @@ def _study(
         "scenario.json": json.dumps(raw, sort_keys=True),
         "inputs.json": numbers,
         "place.json": json.dumps({"folder": relative, "label": name}),
-        **{f"{name}.toml" if "/" in name else name: content for name, content in used.items()},
+        **{f"{n}.toml" if n.startswith(("devices/", "parts/")) else n: t for n, t in used.items()},
     }
     return Study(
         file.name, file.title, function, design, _block(file, function, design), place, inputs

@@ -49,7 +49,7 @@ def show_info(path: Path | str, console: Console) -> None:
     console.print(table)
     console.print(_figures_table(found))
     _show_reasons(found, console)
-    _show_runs(path, found, console)
+    _show_runs(archive.about(path), found, console)
 
 
 def _show_points(codes: "np.ndarray", console: Console) -> None:
@@ -59,9 +59,8 @@ def _show_points(codes: "np.ndarray", console: Console) -> None:
         for status, count in counts.items()
         if count and status is not Status.OK
     )
-    console.print(
-        f"{codes.size} points, {counts[Status.OK]} computed" + (f"; {listed}" * bool(listed))
-    )
+    rest = f"; {listed}" if listed else ""
+    console.print(f"{codes.size} points, {counts[Status.OK]} computed{rest}")
 
 
 def _figures_table(found: "xarray.Dataset") -> object:
@@ -91,15 +90,15 @@ def _show_reasons(found: "xarray.Dataset", console: Console) -> None:
     console.print(table)
 
 
-def _show_runs(path: Path | str, found: "xarray.Dataset", console: Console) -> None:
-    for run in archive.runs_of(path):
+def _show_runs(about: archive.About, found: "xarray.Dataset", console: Console) -> None:
+    for run in about.runs:
         libraries = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
         console.print(
             f"[dim]{escape(str(run['started']))}: {run['points']} points by "
             f"{escape(str(run['executor']))} in {run['wall_s']:.3g} s ({run['cpu_s']:.3g} s CPU); "
             f"{escape(libraries)}[/dim]"
         )
-    inputs = archive.texts_of(path)
+    inputs = about.inputs
     if "inputs.json" in inputs:
         statuses = Counter(entry["status"] for entry in json.loads(inputs["inputs.json"]))
         listed = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
@@ -107,7 +106,7 @@ def _show_runs(path: Path | str, found: "xarray.Dataset", console: Console) -> N
     if inputs:
         console.print(f"[dim]holds the texts of: {escape(', '.join(sorted(inputs)))}[/dim]")
     versions = json.loads(str(found.attrs.get("versions", "{}")) or "{}")
-    if not archive.runs_of(path) and versions:
+    if not about.runs and versions:
         console.print(f"[dim]made by {escape(str(versions))}[/dim]")
 
 

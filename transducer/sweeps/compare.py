@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cavities.errors import DataError, SweepError
+from cavities.errors import SweepError
 from transducer import archive
 from transducer.sweeps.plan import differences
 
@@ -139,12 +139,7 @@ def _point(of: "xarray.DataArray", at: tuple[Any, ...]) -> str:
 
 
 def _inputs(first: Path | str, second: Path | str) -> tuple[str, ...]:
-    texts = []
-    for path in (first, second):
-        try:
-            texts.append(archive.study_of(path)[1])
-        except DataError:
-            texts.append(archive.texts_of(path))
+    texts = [archive.texts_of(path) for path in (first, second)]
     names = sorted({*texts[0], *texts[1]})
     return tuple(
         change

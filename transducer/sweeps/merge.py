@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cavities.errors import SweepError
+from cavities.errors import DamageError, SweepError
 from cavities.rules import Status
 from transducer.disk import IN_FLIGHT, flush_folder, seal_file, umask
 from transducer.sweeps.axes import POINT, Design
@@ -406,13 +406,16 @@ def collected(parts: Parts) -> tuple[Mapping[str, Any], Design, Block, Mapping[s
     Raises
     ------
     DataError
-        If the description or a block is damaged.
+        If the description is damaged. A damaged block leaves its points pending, and says so.
     """
     manifest, design, inputs = parts.study()
     step, size = int(manifest["block"]), design.size
     done = parts.done()
-    blocks = [
-        parts.read(n) if n in done else pending(min(step, size - n * step))
-        for n in range(-(-size // step))
-    ]
+    blocks = []
+    for number in range(-(-size // step)):
+        points = min(step, size - number * step)
+        try:
+            blocks.append(parts.read(number) if number in done else pending(points))
+        except DamageError as error:  # the others are whole
+            blocks.append(pending(points, str(error)))
     return manifest, design, joined(blocks), inputs

@@ -155,15 +155,16 @@ class _OneThread:
         from threadpoolctl import ThreadpoolController
 
         with self._lock:
-            self._users += 1
-            if self._users == 1:
+            new = self._controller is None or self._known != len(sys.modules)
+            if self._controller is None or new:  # a library may have come; slow, so nothing is
+                self._controller = ThreadpoolController()  # changed before it is done
+                self._known = len(sys.modules)
+            if self._users == 0:
                 self._before = {name: os.environ.get(name) for name in _THREADS}
                 os.environ.update(dict.fromkeys(_THREADS, "1"))
-            if self._users == 1 or self._known != len(sys.modules):  # a library may have come
-                if self._known != len(sys.modules) or self._controller is None:
-                    self._controller = ThreadpoolController()
-                    self._known = len(sys.modules)
+            if self._users == 0 or new:
                 self._limits.append(self._controller.limit(limits=1))
+            self._users += 1
 
     _controller: "ThreadpoolController | None" = None
 

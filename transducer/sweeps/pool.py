@@ -18,7 +18,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cavities.errors import SweepError
 from transducer.sweeps.plan import Plan
@@ -100,9 +100,10 @@ class Crew:
     def __init__(self, plan: Plan, make: Maker, renewable: bool, in_flight: int) -> None:
         self.plan, self.make, self.renewable = plan, make, renewable
         self.in_flight = in_flight
-        self.pool = make()
+        self.pool = self._made()
         self.waiting: dict[Future[Block], _Task] = {}
         self.pieces: dict[int, dict[int, Block]] = {}  # blocks that had to be taken apart
+        self.suspects: deque[_Task] = deque()  # died in company: to be tried alone
         self.strikes: Counter[_Task] = Counter()
         self.name, self.handed_out = uuid.uuid4().hex, 0
         self.proven = False
@@ -110,60 +111,61 @@ class Crew:
     def run(self, numbers: Sequence[int]) -> Iterator[tuple[int, Block]]:
         """Blocks as they are done; those whose worker died are tried again, at last alone."""
         queue = deque(_Task(n, *self.plan.bounds(n)) for n in numbers)
-        suspects: deque[_Task] = deque()
-        while queue or suspects or self.waiting:
-            if suspects and not self.waiting:
-                self._submit(suspects.popleft())  # alone: if a worker dies now, it is this one
-            elif not suspects:
+        while queue or self.suspects or self.waiting:
+            if self.suspects and not self.waiting:
+                self._submit(self.suspects.popleft())  # alone: if a worker dies now, it is this one
+            elif not self.suspects:
                 while queue and len(self.waiting) < self.in_flight:
                     self._submit(queue.popleft())
             alone = len(self.waiting) == 1
             done, _ = wait(self.waiting, return_when=FIRST_COMPLETED)
+            broken: BrokenExecutor | None = None
+            dead: list[_Task] = []
             while done:
                 future = done.pop()
-                task = self.waiting.pop(future, None)
-                if task is None:
-                    continue
+                task = self.waiting.pop(future)
                 try:
                     block = future.result()
                 except BrokenExecutor as error:
-                    dead = [task, *self.waiting.values()]
-                    self.waiting.clear()
-                    self._renew(error)
-                    if alone:
-                        yield from self._accused(task, suspects)
-                    else:
-                        self.strikes.update(dead)
-                        suspects.extend(sorted(dead, key=lambda t: t.start))
-                    break
+                    broken = error
+                    dead.append(task)
+                    continue
                 except (Exception, CancelledError) as error:
                     if type(error).__name__ == "KilledWorker":  # dask names the culprit itself
-                        yield from self._accused(task, suspects)
+                        yield from self._accused(task)
                         continue
-                    if isinstance(error, CancelledError):
-                        raise SweepError(
-                            "the executor gave the work up: its scheduler or client was closed; "
-                            "what was committed is kept, run the same again"
-                        ) from None
-                    raise _sendable(error) from None
+                    del future
+                    yield from self.finished()  # what others have done by now is kept
+                    raise _told(error) from error.__cause__
                 self.proven = True
                 del future  # nothing holds a result longer than it takes to keep it
                 yield from self._settled(task, block)
                 del block
+            if broken is not None:
+                yield from self.finished()
+                dead += self.waiting.values()
+                self.waiting.clear()
+                self._renew(broken)
+                if alone:
+                    yield from self._accused(dead[0])
+                else:
+                    self._suspect(dead)
+
+    def _suspect(self, dead: list[_Task]) -> None:
+        self.strikes.update(dead)
+        self.suspects.extend(sorted(dead, key=lambda task: task.start))
 
     def _submit(self, task: _Task) -> None:
         columns = self.plan.design.columns(task.start, task.stop)
         self.handed_out += 1
-        arguments = (
-            f"{self.name}-{self.handed_out}",
-            self.plan.function,
-            columns,
-            self.plan.vectorised,
-        )
+        tag = f"{self.name}-{self.handed_out}"
+        arguments = (tag, os.getpid(), self.plan.function, columns, self.plan.vectorised)
         with sheltered():
             try:
                 future = self.pool.submit(_attempt, *arguments)
-            except BrokenExecutor as error:  # it broke while it stood idle
+            except BrokenExecutor as error:  # it broke while nobody looked
+                self._suspect(list(self.waiting.values()))
+                self.waiting.clear()
                 self._renew(error)
                 future = self.pool.submit(_attempt, *arguments)
         self.waiting[future] = task
@@ -176,9 +178,18 @@ class Crew:
             ) from error
         with contextlib.suppress(Exception):
             self.pool.shutdown(wait=False, cancel_futures=True)
-        self.pool = self.make()
+        self.pool = self._made()
         if not self.proven:
             self._prove()
+
+    def _made(self) -> Executor:
+        pool = self.make()
+        if not isinstance(pool, Executor):
+            raise SweepError(
+                "the function given as 'executor' must return a concurrent.futures.Executor, got "
+                f"{type(pool).__name__}"
+            )
+        return pool
 
     def _prove(self) -> None:
         """See that workers can live at all, before points are blamed for their deaths."""
@@ -193,12 +204,12 @@ class Crew:
             ) from None
         self.proven = True
 
-    def _accused(self, task: _Task, suspects: deque[_Task]) -> Iterator[tuple[int, Block]]:
+    def _accused(self, task: _Task) -> Iterator[tuple[int, Block]]:
         """Take apart a task that killed its worker, down to the point that does it."""
         self.strikes[task] += 1
         whole = (task.start, task.stop) == self.plan.bounds(task.number)
         if whole and self.strikes[task] == 1:
-            suspects.appendleft(task)  # an accident happens once
+            self.suspects.appendleft(task)  # an accident happens once
             return
         if task.stop - task.start == 1:
             columns = self.plan.design.columns(task.start, task.stop)
@@ -207,7 +218,7 @@ class Crew:
             return
         self.pieces.setdefault(task.number, {})
         half = (task.start + task.stop) // 2
-        suspects.extendleft(
+        self.suspects.extendleft(
             [_Task(task.number, half, task.stop), _Task(task.number, task.start, half)]
         )
 
@@ -227,9 +238,10 @@ class Crew:
             yield task.number, joined([pieces[start] for start in sorted(pieces)])
 
     def finished(self) -> Iterator[tuple[int, Block]]:
-        """Blocks that are done already: what a run that is interrupted can still keep."""
+        """Blocks that are done already: what a run that is broken off can still keep."""
         for future, task in list(self.waiting.items()):
             if future.done() and not future.cancelled() and future.exception() is None:
+                del self.waiting[future]
                 yield from self._settled(task, future.result())
 
     def end(self, at_once: bool, own: bool) -> None:
@@ -249,10 +261,12 @@ class Crew:
                 os.kill(process, signal.SIGKILL)
 
 
-def _attempt(tag: str, function: Function, columns: Columns, vectorised: bool) -> Block:
+def _attempt(tag: str, home: int, function: Function, columns: Columns, vectorised: bool) -> Block:
     """Compute; the tag keeps executors that remember calls from answering with an old failure."""
     try:
-        return compute(function, columns, vectorised)
+        block = compute(function, columns, vectorised)
+        # a thread of the calling process: its time is counted there
+        return replace(block, cpu=0.0) if os.getpid() == home else block
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))
@@ -269,8 +283,13 @@ def _ready(function: Function) -> bool:
     return callable(function)
 
 
-def _sendable(error: BaseException) -> BaseException:
-    """The error itself, or a sentence where the function could not be sent."""
+def _told(error: BaseException) -> BaseException:
+    """The error itself, or a sentence where it is the executor's and not the function's."""
+    if isinstance(error, CancelledError):
+        return SweepError(
+            "the executor gave the work up: its scheduler or client was closed; what was committed "
+            "is kept, run the same again"
+        )
     if isinstance(error, (pickle.PicklingError, AttributeError, TypeError)) and (
         "pickle" in str(error)
     ):

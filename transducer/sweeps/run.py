@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cavities.errors import DataError, SweepError
+from cavities.errors import DamageError, DataError, SweepError
 from transducer import archive as archives
 from transducer.progress import Interrupted, progress
 from transducer.sweeps.axes import Axes, design_of
@@ -18,7 +18,7 @@ from transducer.sweeps.merge import attributes_of, dataset_of, merge
 from transducer.sweeps.plan import Plan, plan_of, require_same
 from transducer.sweeps.points import Block, Function, Variable, joined
 from transducer.sweeps.pool import Crew, Maker, processes, serial, sheltered, unsendable
-from transducer.sweeps.shards import Parts, run_note
+from transducer.sweeps.shards import Parts, now, run_note
 
 if TYPE_CHECKING:
     import xarray
@@ -111,9 +111,22 @@ def sweep(
     if archive is None:
         return _in_memory(plan, hands)
     path = Path(archive)
+    _require_possible(path)
     if path.suffix != ".h5" or path.is_dir():
         raise SweepError(f"{path}: an archive is a file whose name ends in .h5; rename it")
     return _archived(plan, path, hands)
+
+
+def _require_possible(path: Path) -> None:
+    """Refuse a place that no file can have, or that nobody may look at."""
+    try:
+        path.exists()
+        Parts(path).folder.exists()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(
+            f"{str(path)!r}: no archive can stand there: {reason}; choose another place"
+        ) from None
 
 
 def finish(archive: Path | str) -> None:
@@ -127,14 +140,16 @@ def finish(archive: Path | str) -> None:
         If there is no such sweep, or no room.
     """
     path = Path(archive)
+    _require_possible(path)
     parts = Parts(path)
     if not parts.folder.is_dir():
         state = "is finished already" if path.exists() else "is not there"
         raise SweepError(f"{path}: {state}; there is nothing to merge")
     with parts.lock():
-        with sheltered():
-            merge(parts)
-        parts.clear()
+        if not (path.exists() and archives.about(path).manifest == parts.study()[0]):
+            with sheltered():
+                merge(parts)
+        parts.clear()  # a kill may have come between the merge and this
 
 
 @dataclass(frozen=True)
@@ -182,7 +197,7 @@ def _require_sendable(function: Function) -> None:
 
 def _in_memory(plan: Plan, hands: _Hands) -> "xarray.Dataset":
     found: dict[int, Block] = {}
-    started, wall, cpu = _now(), time.perf_counter(), time.process_time()
+    started, wall, cpu = now(), time.perf_counter(), time.process_time()
     _compute(plan, range(plan.blocks), hands, found.__setitem__, "nothing was kept")
     everything = joined([found.pop(number) for number in range(plan.blocks)])
     run = _run(hands, plan.design.size, everything.cpu, started, wall, cpu)
@@ -238,13 +253,13 @@ def _complete(plan: Plan, parts: Parts, hands: _Hands) -> None:
     for number in list(done):
         try:
             parts.about(number)
-        except DataError:  # damaged, or not of this place
+        except DamageError:
             parts.set_aside(number)
             del done[number]
     missing = [number for number in range(plan.blocks) if number not in done]
     if not missing:
         return
-    started, wall, cpu = _now(), time.perf_counter(), time.process_time()
+    started, wall, cpu = now(), time.perf_counter(), time.process_time()
     points, elsewhere = 0, 0.0
     note = parts.note_run(_run(hands, 0, 0.0, started, wall, cpu))
 
@@ -258,10 +273,6 @@ def _complete(plan: Plan, parts: Parts, hands: _Hands) -> None:
         _compute(plan, missing, hands, keep, _kept(parts))
     finally:
         parts.note_run(_run(hands, points, elsewhere, started, wall, cpu), note)
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _run(
@@ -282,11 +293,13 @@ def _compute(
 ) -> None:
     """Compute blocks and keep each as it is done; Ctrl-C keeps what is done."""
     size = sum(b - a for a, b in map(plan.bounds, numbers))
-    crew = Crew(plan, hands.make, hands.renewable, hands.in_flight) if hands.make else None
-    blocks = crew.run(numbers) if crew is not None else serial(plan, numbers)
+    crew: Crew | None = None
     whole = False
     with progress(plan.title or "sweep", size) as bar:
         try:
+            if hands.make is not None:
+                crew = Crew(plan, hands.make, hands.renewable, hands.in_flight)
+            blocks = crew.run(numbers) if crew is not None else serial(plan, numbers)
             for number, block in blocks:
                 with sheltered():
                     keep(number, block)

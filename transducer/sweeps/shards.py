@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cavities.errors import DataError, SweepError
+from cavities.errors import DamageError, DataError, SweepError
 from cavities.rules import Status
 from transducer.disk import IN_FLIGHT, flush_folder, is_sealed, sealed, umask, unsealed
 from transducer.sweeps.axes import Axis, Design
@@ -189,21 +189,24 @@ class Parts:
     def place(self, number: int) -> list[str | int]:
         """Where a block belongs: to this very sweep, and at this number."""
         if self._identity is None:
-            content = (self.folder / "study.h5").read_bytes()
-            self._identity = hashlib.sha256(content).hexdigest()
+            with (self.folder / "study.h5").open("rb") as file:
+                self._identity = hashlib.file_digest(file, "sha256").hexdigest()
         return [self._identity, number]
 
     def _require_place(self, path: Path, number: int, place: object) -> None:
         if place != self.place(number):
-            raise DataError(
+            raise DamageError(
                 f"{path}: is a block of another sweep, or of another place in this one; run the "
                 "same sweep again to mend it"
             )
 
     def set_aside(self, number: int) -> None:
-        """Keep a damaged block under another name, so that it is computed again."""
+        """Move a damaged block out of the way; it goes with the folder at the end of the sweep."""
         path = self.folder / _block_name(number)
-        os.replace(path, path.with_suffix(f".damaged-{time.time_ns()}"))
+        try:
+            os.replace(path, path.with_suffix(f".damaged-{time.time_ns()}"))
+        except OSError as error:
+            raise unwritable(path, error) from None
 
     def note_run(self, run: Mapping[str, Any], path: Path | None = None) -> Path:
         """Write down who computes what, when a run begins, and again (to `path`) when it ends."""
@@ -266,7 +269,7 @@ def _whole(path: Path, remedy: str = "run the same sweep again to mend it") -> b
         reason = error.strerror or str(error)
         raise DataError(f"{path}: cannot be read: {reason}; {remedy}") from None
     if not is_sealed(content):
-        raise DataError(f"{path}: was damaged since it was written; {remedy}")
+        raise DamageError(f"{path}: was damaged since it was written; {remedy}")
     return content
 
 
@@ -311,7 +314,7 @@ def text_of(group: "h5py.Group", name: str) -> str:
 
 def _study_image(plan: Plan) -> bytes:
     manifest = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **plan.manifest()}
-    manifest["created"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    manifest["created"] = now()
     with _image() as (file, out):
         store_text(file, "study.json", json.dumps(manifest))
         axes = file.create_group("axes")
@@ -391,11 +394,16 @@ def _block_of(content: bytes) -> tuple[Block, object]:
     return Block(names, values, codes, reasons, sentences, labels, *spent), about["place"]
 
 
-def pending(size: int) -> Block:
-    """Block of points that are not computed yet."""
+def pending(size: int, reason: str = "not computed yet") -> Block:
+    """Block of points that are not computed yet, or whose block cannot be read."""
     codes = np.full(size, Status.PENDING, dtype=np.int8)
     reasons = np.ones(size, dtype=np.int32)
-    return Block((), np.empty((0, size)), codes, reasons, ("", "not computed yet"), {})
+    return Block((), np.empty((0, size)), codes, reasons, ("", reason), {})
+
+
+def now() -> str:
+    """Date and time, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def run_note(executor: str, points: int, wall: float, cpu: float, started: str) -> dict[str, Any]:
