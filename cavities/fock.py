@@ -112,6 +112,40 @@ class DualRail:
     fidelity: Real
 
 
+def thermal_loss_elements(
+    efficiency: Real, noise_out: Real
+) -> tuple[Array, Array, Array, Array, Array]:
+    r"""What a thermal loss makes of no photon and one (L12).
+
+    .. math:: P(0|0)=\frac{1}{1+N},\; P(1|0)=\frac{N}{(1+N)^2},\;
+              P(0|1)=\frac{1+N-\tau}{(1+N)^2},\;
+              P(1|1)=\frac{N(1+N)+\tau(1-N)}{(1+N)^3},\;
+              |1\rangle\langle0|\to\frac{\sqrt\tau}{(1+N)^2}
+
+    Parameters
+    ----------
+    efficiency : float or ndarray, shape (...)
+        τ [1], in [0, 1].
+    noise_out : float or ndarray, shape (...)
+        N at the output [quanta], >= 0.
+
+    Returns
+    -------
+    tuple of ndarray, shape (...)
+        P(0|0), P(1|0), P(0|1), P(1|1) and the factor of the coherence [1].
+    """
+    checks.probability("thermal_loss_elements: efficiency", efficiency)
+    checks.number("thermal_loss_elements: noise_out", noise_out, "quanta", at_least=0.0)
+    t, N = np.broadcast_arrays(np.asarray(efficiency, float), np.asarray(noise_out, float))
+    return (
+        1 / (1 + N),
+        N / (1 + N) ** 2,
+        (1 + N - t) / (1 + N) ** 2,
+        (N * (1 + N) + t * (1 - N)) / (1 + N) ** 3,
+        np.sqrt(t) / (1 + N) ** 2,
+    )
+
+
 def dual_rail(efficiency: Real, noise_out: Real) -> DualRail:
     r"""Direct transduction of a dual-rail qubit, post-selected on one photon (L12).
 
@@ -133,16 +167,13 @@ def dual_rail(efficiency: Real, noise_out: Real) -> DualRail:
     """
     checks.probability("dual_rail: efficiency", efficiency)
     checks.number("dual_rail: noise_out", noise_out, "quanta", at_least=0.0)
-    t, N = np.asarray(efficiency, dtype=np.float64), np.asarray(noise_out, dtype=np.float64)
-    p00, p10 = 1 / (1 + N), N / (1 + N) ** 2
-    p01 = (1 + N - t) / (1 + N) ** 2
-    p11 = (N * (1 + N) + t * (1 - N)) / (1 + N) ** 3
+    p00, p10, p01, p11, c = thermal_loss_elements(efficiency, noise_out)
     p = p11 * p00 + p10 * p01
     if not np.all(p > 0):
         raise ParameterError(
             "dual_rail: no photon arrives: efficiency and noise are both zero; raise the efficiency"
         )
-    return DualRail(p, (p11 * p00 + t / (1 + N) ** 4) / (2 * p))
+    return DualRail(p, (p11 * p00 + c**2) / (2 * p))
 
 
 def photon_added_thermal(quanta: float, levels: int) -> Array:

@@ -3,13 +3,15 @@
 Each imperfection is switched off exactly, alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cavities.constants import Real
+from fibre.elements import Background, Switch
 from fibre.herald import Detection, Heralded, Scheme
-from fibre.link import Link, delivered, heralded
+from fibre.link import Link, budget, heralded, seen, when_known
 from fibre.memory import Memory
 
 
@@ -24,15 +26,18 @@ class Cause:
     link : callable
         The link without it.
     seen : callable
-        What the detectors see without it, from what they see and the link.
+        What the detectors see without it, from what they see and the link without it.
     pair : callable
         The heralded state without it.
+    emitters : bool
+        Whether only qubits that emit have it, squeezing sources not.
     """
 
     name: str
     link: Callable[[Link], Link] = lambda link: link
     seen: Callable[[Detection, Link], Detection] = lambda seen, link: seen
     pair: Callable[[Heralded], Heralded] = lambda pair: pair
+    emitters: bool = False
 
 
 def _no_noise(seen_: Detection, link: Link) -> Detection:
@@ -55,19 +60,66 @@ def _no_decay(link: Link) -> Link:
     return replace(link, arms=(one, two))
 
 
-def _no_dark_counts(seen_: Detection, link: Link) -> Detection:
-    # 1 - p_d = exp(-T R_dark) exp(-T pump): one factor is taken out
-    kept = np.log1p(-np.asarray(seen_.dark)) + link.station.gate * link.station.detector.dark_rate
+def _without_rate(seen_: Detection, link: Link, rate: Real) -> Detection:
+    # 1 - p_d = exp(-T R_dark) exp(-T R_stray) exp(-T pump): one factor is taken out
+    kept = np.log1p(-np.asarray(seen_.dark)) + link.station.gate * np.asarray(rate)
     return replace(seen_, dark=np.maximum(0.0, -np.expm1(kept)))
 
 
+def _no_dark_counts(seen_: Detection, link: Link) -> Detection:
+    return _without_rate(seen_, link, link.station.detector.dark_rate)
+
+
+def _no_stray_light(seen_: Detection, link: Link) -> Detection:
+    return _without_rate(seen_, link, link.station.background)
+
+
 def _no_pump(seen_: Detection, link: Link) -> Detection:
-    counts = link.station.gate * link.station.detector.dark_rate
+    counts = link.station.gate * (link.station.detector.dark_rate + link.station.background)
     return replace(seen_, dark=-np.expm1(-counts))
+
+
+def _dark_line(link: Link) -> Link:
+    """No light joins on the way: no Raman light, no crosstalk."""
+    one, two = (
+        replace(
+            arm,
+            elements=tuple(
+                replace(e, neighbour_quanta=0.0) if isinstance(e, Switch) else e
+                for e in arm.elements
+                if not isinstance(e, Background)
+            ),
+        )
+        for arm in link.arms
+    )
+    return replace(link, arms=(one, two))
+
+
+def _true_switches(link: Link) -> Link:
+    one, two = (
+        replace(
+            arm,
+            elements=tuple(
+                replace(e, fidelity_loss=0.0) if isinstance(e, Switch) else e for e in arm.elements
+            ),
+        )
+        for arm in link.arms
+    )
+    return replace(link, arms=(one, two))
+
+
+def _no_afterpulse(link: Link) -> Link:
+    calm = replace(link.station.detector, afterpulse=0.0)
+    return replace(link, station=replace(link.station, detector=calm))
 
 
 def _no_phase_noise(link: Link) -> Link:
     return replace(link, station=replace(link.station, phase_rms=0.0, phase_change_rms=0.0))
+
+
+def _seen_anew(seen_: Detection, link: Link) -> Detection:
+    photons, _ = budget(link)
+    return seen(photons, link.station)
 
 
 def _alike(seen_: Detection, link: Link) -> Detection:
@@ -77,17 +129,21 @@ def _alike(seen_: Detection, link: Link) -> Detection:
 def _one_bright(pair: Heralded) -> Heralded:
     state = pair.state.copy()
     state[..., 3, 3] = 0.0
-    return Heralded(state)
+    return replace(pair, state=state)
 
 
 CAUSES = (
-    Cause("transducer noise", link=_quiet, seen=_no_noise),
+    Cause("transducer noise", link=_quiet, seen=_no_noise, emitters=True),
+    Cause("light that joins on the line", link=_dark_line, seen=_seen_anew),
     Cause("memory decay while the herald travels", link=_no_decay),
     Cause("detector dark counts", seen=_no_dark_counts),
+    Cause("stray light at the detectors", seen=_no_stray_light),
     Cause("pump light in the gate", seen=_no_pump),
+    Cause("afterpulses", link=_no_afterpulse),
     Cause("optical phase noise", link=_no_phase_noise),
     Cause("distinguishable photons", seen=_alike),
-    Cause("both qubits bright", pair=_one_bright),
+    Cause("switches that turn the qubit", link=_true_switches),
+    Cause("both qubits bright", pair=_one_bright, emitters=True),
 )
 """Imperfections that can be switched off one at a time."""
 
@@ -97,10 +153,52 @@ def fidelity_without(
 ) -> float | None:
     """Bell fidelity when both nodes know, one cause switched off exactly [1].
 
-    None if nothing heralds without it. `detection` is what the detectors see, from `seen`.
+    None if nothing heralds without it, or it is none of this scheme's. `detection` is what the
+    detectors see, from `seen`.
     """
+    if cause.emitters and scheme.pairs:
+        return None
     other = cause.link(link)
-    pair = cause.pair(heralded(other, scheme, cause.seen(detection, link)))
+    seen_ = cause.seen(detection, other)
+    pair = cause.pair(heralded(other, scheme, seen_))
     if not np.all(pair.probability > 0):
         return None
-    return float(np.max(delivered(other, pair)[0].fidelity))
+    return float(np.max(when_known(other, scheme, seen_, pair)[0].fidelity))
+
+
+def shares_of(
+    link: Link, scheme: Scheme, detection: Detection, fidelity: float
+) -> tuple[tuple[str, float], ...]:
+    r"""Infidelity by cause, :math:`F_{\setminus k} - F`; with `interplay` the column adds to 1 - F.
+
+    Parameters
+    ----------
+    link : Link
+        The link.
+    scheme : Scheme
+        Heralding scheme.
+    detection : Detection
+        What the detectors see, from `seen`.
+    fidelity : float
+        Bell fidelity F of the delivered pair [1].
+
+    Returns
+    -------
+    tuple of (str, float)
+        Name and share [1], largest first. A share is negative where a cause helps by accident.
+    """
+    found = []
+    for cause in CAUSES:
+        better = fidelity_without(link, scheme, detection, cause)
+        if better is not None:
+            found.append((cause.name, better - fidelity))
+    return tuple(sorted(found, key=lambda item: -item[1]))
+
+
+def interplay(fidelity: float, shares: Sequence[tuple[str, float]]) -> float:
+    """What the shares of single causes leave of the infidelity [1].
+
+    The scheme's own limit, and causes that act together: negative where taking away one cause takes
+    away the harm of another, too.
+    """
+    return 1 - fidelity - sum(share for _, share in shares)

@@ -162,6 +162,23 @@ class ClickSource:
             "put the filter cavity into the node (transducer.nodes.filtered) and count behind it"
         )
 
+    def joined_by(self, quanta: Real) -> "ClickSource":
+        """Refuse: white light has no place in a node whose clicks are tagged one by one.
+
+        Raises
+        ------
+        ValidityError
+            Always; it says what to do instead.
+        """
+        raise ValidityError(
+            "background light cannot join a node whose clicks are tagged with their times; count "
+            "it with the detectors' dark rate"
+        )
+
+    def share_within(self, half_width: float) -> float:
+        """Share of the light near the carrier [1]: all of it, for its line is not followed."""
+        return 1.0
+
     @cached_property
     def _edges(self) -> Array:
         return np.array([self.begin, *self.breaks, self.clock])

@@ -12,7 +12,7 @@ from fibre.photon import Photon
 
 @dataclass(frozen=True)
 class Detector:
-    """A threshold detector.
+    """A photon detector.
 
     Parameters
     ----------
@@ -28,6 +28,12 @@ class Detector:
         Worst case of the efficiency below typical [dB], >= 0.
     basis : str
         Status of the weakest number in it.
+    jitter : float
+        Full width at half maximum of its timing error [s], >= 0.
+    afterpulse : float
+        Probability that a click is followed by a false one in the next gate [1], in [0, 1).
+    resolved : int
+        Photon number up to which it tells numbers apart, >= 1; 1 is a threshold detector.
     """
 
     name: str
@@ -36,12 +42,18 @@ class Detector:
     dead_time: float = 0.0
     margin_db: float = 0.0
     basis: str = "guess"
+    jitter: float = 0.0
+    afterpulse: float = 0.0
+    resolved: int = 1
 
     def __post_init__(self) -> None:
         checks.number("Detector.efficiency", self.efficiency, "1", above=0.0, at_most=1.0)
         checks.number("Detector.dark_rate", self.dark_rate, "1/s", at_least=0.0)
         checks.number("Detector.dead_time", self.dead_time, "s", at_least=0.0)
         checks.number("Detector.margin_db", self.margin_db, "dB", at_least=0.0)
+        checks.number("Detector.jitter", self.jitter, "s", at_least=0.0)
+        checks.number("Detector.afterpulse", self.afterpulse, "1", at_least=0.0, below=1.0)
+        checks.number("Detector.resolved", self.resolved, "1", at_least=1)
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,8 @@ class Station:
     distinguishability : float or ndarray, shape (...)
         Factor on the photons' amplitude overlap for what the model of the photons does not hold
         [1], in [0, 1]; 1 is perfect.
+    background : float or ndarray, shape (...)
+        Stray light that reaches each detector and is counted [1/s], >= 0.
     """
 
     detector: Detector
@@ -79,6 +93,7 @@ class Station:
     phase_rms: Real = 0.0
     phase_change_rms: Real = 0.0
     distinguishability: Real = 1.0
+    background: Real = 0.0
 
     def __post_init__(self) -> None:
         checks.number("Station.gate", self.gate, "s", above=0.0)
@@ -87,6 +102,7 @@ class Station:
         checks.number("Station.phase_rms", self.phase_rms, "rad", at_least=0.0)
         checks.number("Station.phase_change_rms", self.phase_change_rms, "rad", at_least=0.0)
         checks.probability("Station.distinguishability", self.distinguishability)
+        checks.number("Station.background", self.background, "1/s", at_least=0.0)
 
     def split(self, photon: Photon) -> Photon:
         """Excess loss of the beam splitter; its balanced splitting belongs to the herald."""
@@ -99,7 +115,7 @@ class Station:
     def dark_probability(self, first: Photon, second: Photon) -> Real:
         r"""Probability that one detector fires in a gate without signal or thermal noise [1].
 
-        .. math:: p_d = 1 - \exp[-T(R_\mathrm{dark} + (\Phi_A+\Phi_B)/2)]
+        .. math:: p_d = 1 - \exp[-T(R_\mathrm{dark} + R_\mathrm{stray} + (\Phi_A+\Phi_B)/2)]
 
         Φ is the pump light of each arm at the detectors: half of it reaches each one (L22e).
 
@@ -114,4 +130,4 @@ class Station:
             Probability per gate and detector [1].
         """
         leak = (first.pump_flux + second.pump_flux) / 2
-        return -np.expm1(-self.gate * (self.detector.dark_rate + leak))
+        return -np.expm1(-self.gate * (self.detector.dark_rate + self.background + leak))

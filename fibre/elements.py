@@ -4,6 +4,7 @@ Each element sees only the light before it and hands on what leaves: a finished 
 whose clicks will be tagged with their times.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from cavities import checks
 from cavities.constants import LIGHT_SPEED, Real
+from cavities.errors import ParameterError, ValidityError
 from fibre.photon import Amplitude, Spectrum
 
 
@@ -58,6 +60,12 @@ class Light(Protocol):
     def filtered(self, element: Filter) -> Self:
         """Behind a filter."""
 
+    def joined_by(self, quanta: Real) -> Self:
+        """In the company of white light of so many quanta per mode."""
+
+    def share_within(self, half_width: float) -> float:
+        """Share of the photon within `half_width` [rad/s] of the carrier [1]."""
+
 
 Travelling = TypeVar("Travelling", bound=Light)
 
@@ -78,6 +86,18 @@ class Element(Protocol):
         """How much worse than typical its data sheet allows it to be [dB]."""
 
     @property
+    def sigma_db(self) -> Real:
+        """Standard deviation of its loss among parts of its kind [dB]."""
+
+    @property
+    def kind(self) -> str:
+        """What sort of thing it is: coupling, connector, filter, fibre, switch and so on."""
+
+    @property
+    def band_nm(self) -> tuple[float, float] | None:
+        """Wavelengths that it is specified for [nm], if any are stated."""
+
+    @property
     def delay(self) -> Real:
         """Travel time through it [s]."""
 
@@ -91,7 +111,7 @@ class Element(Protocol):
 
 @dataclass(frozen=True)
 class Loss:
-    """A cold element that only loses light: coupler, connector, splice, feedthrough, switch path.
+    """A cold element that only loses light: coupler, connector, splice, feedthrough, isolator.
 
     Parameters
     ----------
@@ -105,6 +125,12 @@ class Loss:
         Status of the weakest number in it.
     switch_time : float
         Time to set it up before a session [s]; 0 for what does not switch.
+    sigma_db : float
+        Standard deviation of the loss among parts of its kind [dB], >= 0.
+    kind : str
+        What sort of thing it is.
+    band_nm : tuple of two float, optional
+        Wavelengths that it is specified for [nm].
     """
 
     name: str
@@ -112,11 +138,15 @@ class Loss:
     margin_db: float = 0.0
     basis: str = "guess"
     switch_time: float = 0.0
+    sigma_db: float = 0.0
+    kind: str = "loss"
+    band_nm: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         checks.number("Loss.loss_db", self.loss_db, "dB", at_least=0.0)
         checks.number("Loss.margin_db", self.margin_db, "dB", at_least=0.0)
         checks.number("Loss.switch_time", self.switch_time, "s", at_least=0.0)
+        checks.number("Loss.sigma_db", self.sigma_db, "dB", at_least=0.0)
 
     @property
     def delay(self) -> float:
@@ -146,6 +176,10 @@ class FibreSpan:
         Group index [1], >= 1.
     basis : str
         Status of the weakest number in it.
+    sigma : float
+        Standard deviation of the attenuation among fibres of its kind [dB/m], >= 0.
+    band_nm : tuple of two float, optional
+        Wavelengths that it is specified for [nm].
     """
 
     name: str
@@ -154,6 +188,8 @@ class FibreSpan:
     attenuation_max: float
     group_index: float
     basis: str = "guess"
+    sigma: float = 0.0
+    band_nm: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         checks.number("FibreSpan.length", self.length, "m", at_least=0.0)
@@ -162,11 +198,22 @@ class FibreSpan:
             "FibreSpan.attenuation_max", self.attenuation_max, "dB/m", at_least=self.attenuation
         )
         checks.number("FibreSpan.group_index", self.group_index, "1", at_least=1.0)
+        checks.number("FibreSpan.sigma", self.sigma, "dB/m", at_least=0.0)
+
+    @property
+    def kind(self) -> str:
+        """What sort of thing it is: a fibre."""
+        return "fibre"
 
     @property
     def margin_db(self) -> Real:
         """How much more it may lose at the data-sheet ceiling [dB]."""
         return (self.attenuation_max - self.attenuation) * self.length
+
+    @property
+    def sigma_db(self) -> Real:
+        """Standard deviation of its loss, the whole length of one make [dB]."""
+        return self.sigma * self.length
 
     @property
     def delay(self) -> Real:
@@ -185,7 +232,66 @@ class FibreSpan:
 
 
 @dataclass(frozen=True)
-class FabryPerot:
+class Stages(ABC):
+    """Identical filter stages in a row, isolated from each other: what every line shape shares."""
+
+    name: str
+    bandwidth: float
+    insertion_db: float
+    margin_db: float
+    extinction_db: float
+    stages: int = 1
+    basis: str = "guess"
+    sigma_db: float = 0.0
+    band_nm: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        checks.number(f"{name}.bandwidth", self.bandwidth, "rad/s", above=0.0)
+        checks.number(f"{name}.insertion_db", self.insertion_db, "dB", at_least=0.0)
+        checks.number(f"{name}.margin_db", self.margin_db, "dB", at_least=0.0)
+        checks.number(f"{name}.extinction_db", self.extinction_db, "dB", at_least=0.0)
+        checks.number(f"{name}.stages", self.stages, "1", at_least=1)
+        checks.number(f"{name}.sigma_db", self.sigma_db, "dB", at_least=0.0)
+
+    @property
+    def kind(self) -> str:
+        """What sort of thing it is: a filter."""
+        return "filter"
+
+    @property
+    def delay(self) -> float:
+        """Travel time through it [s]; its group delay is in the photon's arrival instead."""
+        return 0.0
+
+    @property
+    def switch_time(self) -> float:
+        """A filter does not switch [s]."""
+        return 0.0
+
+    @property
+    def _inserted(self) -> float:
+        return float(transmittance(self.stages * self.insertion_db))
+
+    @abstractmethod
+    def rejection_db(self, offset: float) -> float:
+        """Rejection of the cascade [dB] at `offset` [rad/s] from its line, above insertion loss."""
+
+    @abstractmethod
+    def response(self, omega: Spectrum) -> Amplitude:
+        """Amplitude transmission [1] at offsets from the carrier [rad/s], insertion included."""
+
+    def pump_transmittance(self, offset: float) -> float:
+        """Power transmission of pump light at an offset [1], insertion included."""
+        return float(self._inserted * transmittance(self.rejection_db(offset)))
+
+    def __call__(self, light: Travelling) -> Travelling:
+        """Filter the photon and its noise by the line, the pump by the rejection."""
+        return light.filtered(self)
+
+
+@dataclass(frozen=True)
+class FabryPerot(Stages):
     r"""A cascade of Fabry-Perot filters on the carrier.
 
     Insertion loss, line shape and pump rejection.
@@ -208,37 +314,16 @@ class FabryPerot:
         Number of identical stages s, >= 1, isolated from each other.
     basis : str
         Status of the weakest number in it.
+    sigma_db : float
+        Standard deviation of the insertion loss, all stages [dB], >= 0.
+    band_nm : tuple of two float, optional
+        Wavelengths that it is specified for [nm].
 
     Notes
     -----
     Valid within half a free spectral range. At the pump a stage rejects the smaller of its
     data-sheet extinction and the Lorentzian of its line.
     """
-
-    name: str
-    bandwidth: float
-    insertion_db: float
-    margin_db: float
-    extinction_db: float
-    stages: int = 1
-    basis: str = "guess"
-
-    def __post_init__(self) -> None:
-        checks.number("FabryPerot.bandwidth", self.bandwidth, "rad/s", above=0.0)
-        checks.number("FabryPerot.insertion_db", self.insertion_db, "dB", at_least=0.0)
-        checks.number("FabryPerot.margin_db", self.margin_db, "dB", at_least=0.0)
-        checks.number("FabryPerot.extinction_db", self.extinction_db, "dB", at_least=0.0)
-        checks.number("FabryPerot.stages", self.stages, "1", at_least=1)
-
-    @property
-    def delay(self) -> float:
-        """Travel time through it [s]; its group delay is in the photon's arrival instead."""
-        return 0.0
-
-    @property
-    def switch_time(self) -> float:
-        """A filter does not switch [s]."""
-        return 0.0
 
     def rejection_db(self, offset: float) -> float:
         """Rejection of the cascade [dB] at `offset` [rad/s] from its line, above insertion loss."""
@@ -247,15 +332,213 @@ class FabryPerot:
 
     def response(self, omega: Spectrum) -> Amplitude:
         """Amplitude transmission [1] at offsets from the carrier [rad/s], insertion included."""
-        inserted = transmittance(self.stages * self.insertion_db)
         line = (1 - 2j * omega / self.bandwidth) ** (-self.stages)
-        return np.asarray(np.sqrt(inserted) * line, dtype=np.complex128)
+        return np.asarray(np.sqrt(self._inserted) * line, dtype=np.complex128)
 
-    def pump_transmittance(self, offset: float) -> float:
-        """Power transmission of pump light at an offset [1], insertion included."""
-        inserted = transmittance(self.stages * self.insertion_db)
-        return float(inserted * transmittance(self.rejection_db(offset)))
+
+@dataclass(frozen=True)
+class FlatTop(Stages):
+    r"""A channel filter with a flat passband: thin film, arrayed waveguide, wavelength switch.
+
+    .. math:: |F(\omega)|^2 = T_0^s \text{ inside } |\omega| \le B/2,
+              \quad T_0^s\,10^{-sX/10} \text{ outside}
+
+    Parameters
+    ----------
+    name, bandwidth, insertion_db, margin_db, extinction_db, stages, basis, sigma_db, band_nm
+        As of `FabryPerot`; `bandwidth` [rad/s] is the passband, `extinction_db` X [dB] the
+        rejection of one stage outside.
+
+    Notes
+    -----
+    Nothing is known of its edges: a photon that reaches them is refused.
+
+    Raises
+    ------
+    ValidityError
+        On use, if more than 1e-3 of the photon lies outside the passband.
+    """
+
+    def rejection_db(self, offset: float) -> float:
+        """Rejection of the cascade [dB] at `offset` [rad/s] from its line, above insertion loss."""
+        return self.stages * self.extinction_db if abs(offset) > self.bandwidth / 2 else 0.0
+
+    def response(self, omega: Spectrum) -> Amplitude:
+        """Amplitude transmission [1] at offsets from the carrier [rad/s], insertion included."""
+        outside = np.abs(omega) > self.bandwidth / 2
+        rejected = np.where(outside, transmittance(self.stages * self.extinction_db), 1.0)
+        return np.asarray(np.sqrt(self._inserted * rejected), dtype=np.complex128)
 
     def __call__(self, light: Travelling) -> Travelling:
-        """Filter the photon and its noise by the line, the pump by the rejection."""
+        """Filter the photon and its noise; a photon at the edges is refused."""
+        share = light.share_within(self.bandwidth / 2)
+        if not share >= 1 - 1e-3:
+            raise ValidityError(
+                f"'{self.name}': {100 * (1 - share):.2g} % of the photon lies outside its passband "
+                f"of {self.bandwidth / (2 * np.pi):.3g} Hz, where its unknown edges decide; use a "
+                "wider filter, a longer photon, or a Fabry-Perot, whose line is known"
+            )
         return light.filtered(self)
+
+
+@dataclass(frozen=True)
+class Switch:
+    r"""One path through an optical switch: a loss, and what it does to the state that passes.
+
+    Parameters
+    ----------
+    name : str
+        What the budget calls it.
+    loss_db : float or ndarray, shape (...)
+        Typical insertion loss [dB], >= 0.
+    margin_db : float
+        Worst case above typical [dB], >= 0; the polarisation-dependent loss comes on top of it.
+    basis : str
+        Status of the weakest number in it.
+    switch_time : float
+        Time to set it up before a session [s], >= 0.
+    sigma_db : float
+        Standard deviation of the loss [dB], >= 0.
+    band_nm : tuple of two float, optional
+        Wavelengths that it is specified for [nm].
+    isolation_db : float, optional
+        How far light of another port is suppressed [dB], >= 0; None if nothing is stated.
+    polarisation_loss_db : float
+        Polarisation-dependent loss [dB], >= 0.
+    fidelity_loss : float
+        Average-fidelity loss of a qubit that passes, where that is all a vendor states [1], in
+        [0, 1/2].
+    encodings : frozenset of str, optional
+        Encodings it carries; None if nothing is stated.
+    neighbour_quanta : float
+        Light in the photon's mode at its other inputs, all together [quanta per mode], >= 0.
+
+    Raises
+    ------
+    ParameterError
+        If a number leaves its domain, or neighbours are given without an isolation.
+    """
+
+    name: str
+    loss_db: Real
+    margin_db: float = 0.0
+    basis: str = "guess"
+    switch_time: float = 0.0
+    sigma_db: float = 0.0
+    band_nm: tuple[float, float] | None = None
+    isolation_db: float | None = None
+    polarisation_loss_db: float = 0.0
+    fidelity_loss: float = 0.0
+    encodings: frozenset[str] | None = None
+    neighbour_quanta: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.number("Switch.loss_db", self.loss_db, "dB", at_least=0.0)
+        for name in ("margin_db", "sigma_db", "polarisation_loss_db"):
+            checks.number(f"Switch.{name}", getattr(self, name), "dB", at_least=0.0)
+        checks.number("Switch.switch_time", self.switch_time, "s", at_least=0.0)
+        checks.number("Switch.fidelity_loss", self.fidelity_loss, "1", at_least=0.0, at_most=0.5)
+        checks.number("Switch.neighbour_quanta", self.neighbour_quanta, "quanta", at_least=0.0)
+        if self.isolation_db is not None:
+            checks.number("Switch.isolation_db", self.isolation_db, "dB", at_least=0.0)
+        elif self.neighbour_quanta > 0:
+            raise ParameterError(
+                f"'{self.name}': light at its other inputs leaks by its isolation, which is not "
+                "stated; give 'isolation_db'"
+            )
+
+    @property
+    def kind(self) -> str:
+        """What sort of thing it is: a switch."""
+        return "switch"
+
+    @property
+    def delay(self) -> float:
+        """Travel time through it [s]: zero."""
+        return 0.0
+
+    @property
+    def depolarising(self) -> float:
+        r"""Probability that a qubit is replaced by noise, :math:`p = 2(1-\bar F)` [1].
+
+        The channel of average fidelity :math:`1 - p/2` that keeps no direction.
+        """
+        return 2 * self.fidelity_loss
+
+    def require(self, encoding: str) -> None:
+        """Refuse an encoding that the switch is not known to carry.
+
+        Raises
+        ------
+        ValidityError
+            If its encodings are stated and this one is not among them.
+        """
+        if self.encodings is not None and encoding not in self.encodings:
+            listed = ", ".join(sorted(self.encodings)) or "none"
+            raise ValidityError(
+                f"'{self.name}' carries {listed}, not the {encoding} encoding of this protocol; "
+                "choose another switch or another protocol"
+            )
+
+    def __call__(self, light: Travelling) -> Travelling:
+        """Attenuate photon, noise and pump light alike; neighbours leak in at the output."""
+        passed = light.attenuated(transmittance(self.loss_db))
+        if self.neighbour_quanta == 0 or self.isolation_db is None:
+            return passed
+        return passed.joined_by(float(transmittance(self.isolation_db)) * self.neighbour_quanta)
+
+
+@dataclass(frozen=True)
+class Background:
+    """White light that joins at one place: Raman light of other channels, stray light.
+
+    Parameters
+    ----------
+    name : str
+        What the budget calls it.
+    quanta : float or ndarray, shape (...)
+        Its photons per mode and polarisation, which is per second and hertz [quanta], >= 0.
+    basis : str
+        Status of the weakest number in it.
+    """
+
+    name: str
+    quanta: Real
+    basis: str = "guess"
+
+    def __post_init__(self) -> None:
+        checks.number("Background.quanta", self.quanta, "quanta", at_least=0.0)
+
+    @property
+    def margin_db(self) -> float:
+        """Light that joins costs no loss [dB]."""
+        return 0.0
+
+    @property
+    def sigma_db(self) -> float:
+        """Light that joins costs no loss [dB]."""
+        return 0.0
+
+    @property
+    def kind(self) -> str:
+        """What sort of thing it is: background."""
+        return "background"
+
+    @property
+    def band_nm(self) -> tuple[float, float] | None:
+        """White: no band."""
+        return None
+
+    @property
+    def delay(self) -> float:
+        """No travel [s]."""
+        return 0.0
+
+    @property
+    def switch_time(self) -> float:
+        """It does not switch [s]."""
+        return 0.0
+
+    def __call__(self, light: Travelling) -> Travelling:
+        """Add the light to the photon's noise."""
+        return light.joined_by(self.quanta)

@@ -30,6 +30,8 @@ class LinkFigures:
     herald_probability: Real = _figure("1", "probability of the herald per attempt")
     herald_fidelity: Real = _figure("1", "Bell fidelity when the emission ended")
     fidelity: Real = _figure("1", "Bell fidelity when both nodes know")
+    kept: Real = _figure("1", "share of the heralds that a check of both memories would keep")
+    checked_fidelity: Real = _figure("1", "Bell fidelity of those that are kept")
     negativity: Real = _figure(
         "1", "negativity of the delivered pair, above zero exactly when entangled"
     )

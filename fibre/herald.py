@@ -3,8 +3,9 @@
 The exact, unnormalised state of two stored qubits after noisy light met two detectors.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from cavities import checks
 from cavities.constants import Real
 from cavities.errors import ValidityError
 from fibre.memory import Memory, decay, qubit_channel
+
+if TYPE_CHECKING:
+    from fibre.patterns import Optics
 
 State = NDArray[np.complex128]
 
@@ -34,11 +38,36 @@ class Scheme(Enum):
     """One click in one round: rate grows with the transmission, phase-sensitive (L15, L21)."""
     TWO_CLICK = "two-click"
     """One click in each of two rounds with a spin flip between them: Barrett-Kok (L16, L21)."""
+    TIME_BIN = "time-bin"
+    """The same in two bins of one photon each, early or late: no flip between them (L16, L21)."""
+    PAIR_CLICK = "pair-click"
+    """One click between two squeezing sources, idlers stored: DLCZ (L17)."""
+    PAIR_TIME_BIN = "pair-time-bin"
+    """One click in each of two bins of squeezed light; the idler's rail is the qubit (L22i)."""
 
     @property
     def rounds(self) -> int:
         """Emission rounds, and optical modes used, per attempt."""
-        return 1 if self is Scheme.SINGLE_CLICK else 2
+        return 1 if self in (Scheme.SINGLE_CLICK, Scheme.PAIR_CLICK) else 2
+
+    @property
+    def encoding(self) -> str:
+        """How the photon carries the qubit: by being there or not, or by when it comes."""
+        return "path" if self.rounds == 1 else "time-bin"
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the nodes are squeezing sources (blue pump) instead of emitters (red pump)."""
+        return self in (Scheme.PAIR_CLICK, Scheme.PAIR_TIME_BIN)
+
+    @property
+    def flips(self) -> bool:
+        """Whether the qubits are flipped between two rounds."""
+        return self is Scheme.TWO_CLICK
+
+
+EMITTERS = tuple(scheme for scheme in Scheme if not scheme.pairs)
+"""Schemes between qubits that emit."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +88,8 @@ class Detection:
         Noise modes K in one gate [1], > 0 (L24e); the modes of the photons are among them.
     dark : float or ndarray, shape (...)
         Dark probability per gate and detector [1], in [0, 1).
+    resolving : bool
+        Whether the detectors tell one photon from more: a click is then exactly one.
     """
 
     tau_a: Real
@@ -68,6 +99,7 @@ class Detection:
     overlap: Real = 1.0
     noise_modes: Real = 1.0
     dark: Real = 0.0
+    resolving: bool = False
 
     def __post_init__(self) -> None:
         checks.probability("Detection.tau_a", self.tau_a)
@@ -120,6 +152,8 @@ def click_operator(seen: Detection) -> NDArray[np.float64]:
     and Quantum Optics*, ch. 14; the batched form is checked against Fock-space brute force in the
     tests.
     """
+    if seen.resolving:
+        return _one_photon(seen)
     t_a, t_b = np.asarray(seen.tau_a, float), np.asarray(seen.tau_b, float)
     n_a, n_b = np.asarray(seen.noise_a, float), np.asarray(seen.noise_b, float)
     M, K, p_d = seen.overlap, seen.noise_modes, seen.dark
@@ -154,28 +188,90 @@ def click_operator(seen: Detection) -> NDArray[np.float64]:
     return out
 
 
+def arms_optics(seen: Detection) -> "Optics":
+    r"""Two arms on a balanced splitter as general optics: two temporal modes per detector.
+
+    Mode u is that of arm A's photon; arm B's is M u and the rest w, which sees noise like u. The
+    other K - 2 noise modes of the gate are spare.
+
+    Parameters
+    ----------
+    seen : Detection
+        What the detectors see.
+
+    Returns
+    -------
+    Optics
+        Detected modes (1, u), (1, w), (2, u), (2, w); emitters A and B.
+    """
+    from fibre.patterns import Optics
+
+    fields = (seen.tau_a, seen.tau_b, seen.noise_a, seen.noise_b, seen.overlap, seen.noise_modes)
+    t_a, t_b, n_a, n_b, M, K = np.broadcast_arrays(*(np.asarray(f, float) for f in fields))
+    t = np.zeros((*t_a.shape, 4, 2))
+    noise = np.zeros((*t_a.shape, 4, 4))
+    s, r = (n_a + n_b) / 2, (n_a - n_b) / 2
+    rest = np.sqrt(np.maximum(0.0, 1 - M**2))
+    for detector, sign in ((0, 1.0), (1, -1.0)):
+        u, w = 2 * detector, 2 * detector + 1
+        t[..., u, 0] = np.sqrt(t_a / 2)
+        t[..., u, 1] = sign * M * np.sqrt(t_b / 2)
+        t[..., w, 1] = sign * rest * np.sqrt(t_b / 2)
+        for mode in (u, w):
+            noise[..., mode, mode] = s
+            noise[..., mode, (mode + 2) % 4] = r
+    return Optics(t, noise, (0, 0, 1, 1), seen.dark, (K - 2, K - 2), (s, s))
+
+
+def _one_photon(seen: Detection) -> NDArray[np.float64]:
+    """Elements of "exactly one photon here, none there" between photon numbers."""
+    from fibre.patterns import click_elements
+
+    found = click_elements(arms_optics(seen), (1, 0), (1, 1))
+    out: NDArray[np.float64] = found.reshape(*found.shape[:-4], 4, 4).real
+    return out
+
+
 @dataclass(frozen=True)
 class Heralded:
     """The state that a herald announces, not normalised.
 
-    Its trace is the probability of the herald.
+    Its trace, and what lies beyond the two qubits, is the probability of the herald.
 
     Parameters
     ----------
     state : ndarray of complex, shape (..., 4, 4)
         Unnormalised density matrix of the two stored qubits, basis |A B> = 00, 01, 10, 11 [1].
+    beyond : float or ndarray, shape (...)
+        Probability of a herald that left no pair of qubits: an empty rail, several quanta [1].
     """
 
     state: State
+    beyond: Real = 0.0
 
     @property
     def probability(self) -> NDArray[np.float64]:
         """Probability of the herald per attempt [1]."""
+        return np.asarray(self.inside + self.beyond)
+
+    @property
+    def inside(self) -> NDArray[np.float64]:
+        """Probability of a herald that left a pair of qubits [1]."""
         return np.asarray(np.einsum("...ii->...", self.state).real)
 
     @property
+    def kept(self) -> NDArray[np.float64]:
+        """Share of the heralds that a check of both memories would keep [1]."""
+        return np.asarray(self.inside / self.probability)
+
+    @property
+    def checked(self) -> "Heralded":
+        """The pair once both memories were found to hold a qubit."""
+        return Heralded(self.state)
+
+    @property
     def normalised(self) -> State:
-        """Density matrix of the pair once heralded, trace 1."""
+        """Density matrix of the pair once heralded, trace 1 less what lies beyond."""
         return np.asarray(self.state / self.probability[..., None, None])
 
     @property
@@ -245,6 +341,7 @@ def two_click(
     phase_change_rms: Real = 0.0,
     memories: tuple[Memory, Memory] | None = None,
     gap: float = 0.0,
+    afterpulse: float = 0.0,
 ) -> Heralded:
     r"""Herald on one click in each of two rounds with a spin flip between (L16; with noise L21).
 
@@ -259,6 +356,9 @@ def two_click(
         Qubits that wait between the rounds; None is a perfect wait.
     gap : float
         Time between the two emissions [s], >= 0.
+    afterpulse : float
+        Probability of a false click in the second round [1], taken for both detectors, of which
+        only the one that clicked has it: an upper estimate.
 
     Returns
     -------
@@ -275,11 +375,15 @@ def two_click(
     """
     checks.number("two_click: phase_change_rms", phase_change_rms, "rad", at_least=0.0)
     checks.number("two_click: gap", gap, "s", at_least=0.0)
+    checks.number("two_click: afterpulse", afterpulse, "1", at_least=0.0, below=1.0)
     click = click_operator(seen)
     state = (click * prepared_pair(0.5, 0.5)).astype(np.complex128)
     if memories is not None:
         one, two = memories
         state = decay(state, qubit_channel(one, gap), qubit_channel(two, gap))
     state = state[..., ::-1, ::-1]  # flip both qubits: who was dark now emits
+    if afterpulse > 0:
+        dark = 1 - (1 - np.asarray(seen.dark)) * (1 - afterpulse)
+        click = click_operator(replace(seen, dark=dark))
     state = 4 * click * state
     return Heralded(_dephased(state, phase_change_rms))

@@ -13,7 +13,7 @@ from cavities.errors import ParameterError, ValidityError
 from fibre.bounds import direct_bound, noise_threshold, relay_bound
 from fibre.detectors import Station
 from fibre.distil import hashing_bound, negativity
-from fibre.elements import Element, FibreSpan, decibels
+from fibre.elements import Element, FibreSpan, Switch, decibels
 from fibre.figures import LinkFigures
 from fibre.herald import (
     Detection,
@@ -24,7 +24,7 @@ from fibre.herald import (
     single_click,
     two_click,
 )
-from fibre.memory import Memory, QubitChannel, decay, qubit_channel
+from fibre.memory import Memory, QubitChannel, decay, depolarised, qubit_channel
 from fibre.photon import Photon, overlap
 from fibre.schedule import Schedule
 
@@ -51,6 +51,12 @@ class Row:
         Travel time through it [s].
     basis : str
         Status of the weakest number in it.
+    kind : str
+        What sort of thing it is: node, transducer, coupling, fibre, filter, switch and so on.
+    band_nm : tuple of two float, optional
+        Wavelengths it is specified for [nm].
+    sigma_db : float or ndarray
+        Standard deviation of its loss [dB]; a data sheet's maximum is read as three of them.
     """
 
     arm: str
@@ -62,6 +68,9 @@ class Row:
     added_noise: Real
     delay_s: Real
     basis: str
+    kind: str = "loss"
+    band_nm: tuple[float, float] | None = None
+    sigma_db: Real = 0.0
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,9 @@ def _row(
     delay: Real,
     basis: str,
     cumulative: Real,
+    kind: str,
+    band: tuple[float, float] | None = None,
+    sigma: Real = 0.0,
 ) -> Row:
     if not np.all(np.asarray(after.transmission) > 0):
         raise ParameterError(
@@ -125,9 +137,27 @@ def _row(
         )
     passed = after.transmission / before.transmission
     loss = decibels(passed)
+    joined = after.joined_noise - passed * before.joined_noise
     return Row(
-        arm, name, loss, loss + margin, cumulative + loss, passed, 0.0 * passed, delay, basis
+        arm,
+        name,
+        loss,
+        loss + margin,
+        cumulative + loss,
+        passed,
+        np.maximum(0.0, joined) + 0.0 * passed,
+        delay,
+        basis,
+        kind,
+        band,
+        sigma,
     )
+
+
+def _margin(element: Element) -> Real:
+    """Worst case above typical; a known polarisation may meet all of a switch's dependence."""
+    extra = element.polarisation_loss_db if isinstance(element, Switch) else 0.0
+    return element.margin_db + extra
 
 
 def propagate(
@@ -171,10 +201,13 @@ def propagate(
                 element.name,
                 photon,
                 after,
-                element.margin_db,
+                _margin(element),
                 element.delay,
                 element.basis,
                 cumulative,
+                element.kind,
+                element.band_nm,
+                element.sigma_db,
             )
         )
         photon = after
@@ -198,15 +231,19 @@ def receive(
         Lines that precede these.
     """
     rows = list(head)
+    splitter, detector = station.splitter_margin_db, station.detector
     steps = (
-        ("beam splitter excess", station.split, station.splitter_margin_db, station.splitter_basis),
-        ("detection gate", lambda p: p.gated(station.gate), 0.0, "derived"),
-        (station.detector.name, station.detect, station.detector.margin_db, station.detector.basis),
+        ("beam splitter excess", station.split, splitter, station.splitter_basis, "passive"),
+        ("detection gate", lambda p: p.gated(station.gate), 0.0, "derived", "gate"),
+        (detector.name, station.detect, detector.margin_db, detector.basis, "detector"),
     )
-    for name, act, margin, basis in steps:
+    for name, act, margin, basis, kind in steps:
         after = act(photon)
         cumulative = rows[-1].cumulative_db if rows else 0.0
-        rows.append(_row(arm, name, photon, after, margin, 0.0, basis, cumulative))
+        line = _row(
+            arm, name, photon, after, margin, 0.0, basis, cumulative, kind, None, margin / 3
+        )
+        rows.append(line)
         photon = after
     return photon, tuple(rows)
 
@@ -252,16 +289,21 @@ def seen(photons: tuple[Photon, Photon], station: Station) -> Detection:
             "filters to the path or shorten the gate"
         )
     return Detection(
-        one.transmission, two.transmission, one.mode_noise, two.mode_noise, distinct, modes, dark
+        one.transmission,
+        two.transmission,
+        one.mode_noise,
+        two.mode_noise,
+        distinct,
+        modes,
+        dark,
+        station.detector.resolved > 1,
     )
 
 
 def _require_band_limited(photon: Photon) -> None:
     """Refuse noise that is white across the whole grid: its rate would be that of the grid."""
-    wave = photon.wave
-    far = np.abs(wave.grid.omega) > 0.5 * np.max(np.abs(wave.grid.omega))
-    edge = float(np.sum(wave.grid.weight[far] * wave.noise[far]))
-    if edge > 0.05 * wave.noise_flux > 0:
+    far = photon.noise_beyond(0.5 * float(np.max(np.abs(photon.wave.grid.omega))))
+    if np.any(far > 0.05 * np.asarray(photon.noise_flux)):
         raise ValidityError(
             "the noise at the detectors has no bandwidth: it is white far beyond the photon; put "
             "a filter into the arm or cool the optical bath"
@@ -270,6 +312,16 @@ def _require_band_limited(photon: Photon) -> None:
 
 def _travel(arm: Arm) -> Real:
     return sum((element.delay for element in arm.elements), start=0.0)
+
+
+def _schedule(link: Link, scheme: Scheme) -> Schedule:
+    """Timing of one scheme: bins of one photon need no flip between them."""
+    return link.schedule if scheme.flips else replace(link.schedule, flip=0.0)
+
+
+def _gap(link: Link, scheme: Scheme) -> float:
+    """Time from one round, or bin, to the next [s]."""
+    return _schedule(link, scheme).gap(link.station.gate, link.station.detector.dead_time)
 
 
 def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
@@ -288,11 +340,25 @@ def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
     -------
     Heralded
         Unnormalised state of the two stored qubits.
+
+    Raises
+    ------
+    ParameterError
+        If nodes that emit are asked for a pair scheme, or the reverse.
+    ValidityError
+        If a switch does not carry the scheme's encoding.
     """
     one, two = link.arms
-    station, schedule = link.station, link.schedule
+    station = link.station
+    if scheme.pairs:
+        return _switched(link, _from_pairs(link, scheme, detection, (0.0, 0.0)))
+    if one.photon.idler is not None or two.photon.idler is not None:
+        raise ParameterError(
+            f"{scheme.value} needs qubits that emit, these nodes make pairs (a blue pump); use a "
+            "pair scheme or pump red"
+        )
     if one.photon.held is not None or two.photon.held is not None:
-        return _heralded_held(link, scheme, detection)
+        return _switched(link, _heralded_held(link, scheme, detection))
     if scheme is Scheme.SINGLE_CLICK:
         pair = single_click(detection, one.photon.bright, two.photon.bright, station.phase_rms)
     else:
@@ -300,16 +366,69 @@ def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
             detection,
             station.phase_change_rms,
             (one.memory, two.memory),
-            schedule.gap(station.gate, station.detector.dead_time),
+            _gap(link, scheme),
+            station.detector.afterpulse,
         )
     own = [QubitChannel(arm.photon.survival, arm.photon.coherence) for arm in link.arms]
-    return Heralded(decay(pair.state, own[0], own[1]))
+    return _switched(link, Heralded(decay(pair.state, own[0], own[1])))
+
+
+def _switched(link: Link, pair: Heralded) -> Heralded:
+    """What switches of which only a fidelity loss is known do to the qubits that passed them."""
+    state = pair.state
+    for side, arm in enumerate(link.arms):
+        for element in arm.elements:
+            if isinstance(element, Switch) and element.depolarising > 0:
+                state = depolarised(state, side, element.depolarising)
+    return replace(pair, state=state)
+
+
+def require_encoding(link: Link, scheme: Scheme) -> None:
+    """Refuse a link whose switches are known not to carry the scheme's encoding.
+
+    Raises
+    ------
+    ValidityError
+        It names the switch, what it carries and what is asked.
+    """
+    for arm in link.arms:
+        for element in arm.elements:
+            if isinstance(element, Switch):
+                element.require(scheme.encoding)
+
+
+def _from_pairs(
+    link: Link, scheme: Scheme, detection: Detection, waits: tuple[Real, Real]
+) -> Heralded:
+    """State of stored idlers that have waited since the emission ended."""
+    from fibre.pair_herald import pair_click, pair_time_bin, require_idlers, storage
+
+    one, two = link.arms
+    idlers = require_idlers(one.photon.idler, two.photon.idler)
+    late = [storage(arm.memory, wait) for arm, wait in zip(link.arms, waits, strict=True)]
+    station = link.station
+    if scheme is Scheme.PAIR_CLICK:
+        return pair_click(detection, *idlers, station.phase_rms, (late[0], late[1]))
+    gap = _gap(link, scheme)
+    early = [storage(arm.memory, wait + gap) for arm, wait in zip(link.arms, waits, strict=True)]
+    return pair_time_bin(
+        detection,
+        *idlers,
+        station.phase_change_rms,
+        (early[0], early[1]),
+        (late[0], late[1]),
+    )
 
 
 def _heralded_held(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
     """The same for photons that carry a joint state; what the nodes did is in it already."""
     from fibre.held import Held, herald_held
 
+    if detection.resolving:
+        raise ValidityError(
+            "photons that carry a joint state are heralded by threshold detectors only; choose a "
+            "detector that does not resolve numbers, or the scattering engine"
+        )
     one, two = link.arms
     arriving = ((detection.tau_a, detection.noise_a), (detection.tau_b, detection.noise_b))
     held, passed, shares = [], [], []
@@ -329,12 +448,12 @@ def _heralded_held(link: Link, scheme: Scheme, detection: Detection) -> Heralded
         share = np.where(mean > 0, brought / np.where(mean > 0, mean, 1.0), 1.0)
     modes = np.maximum(1.0, detection.noise_modes + 1.0 - share)
     after = replace(detection, tau_a=passed[0], tau_b=passed[1], noise_modes=modes)
-    station, schedule = link.station, link.schedule
+    station = link.station
     if scheme is Scheme.SINGLE_CLICK:
         pair = prepared_pair(one.photon.bright, two.photon.bright)
         state = herald_held(held[0], held[1], after, pair, station.phase_rms)
     else:
-        gap = schedule.gap(station.gate, station.detector.dead_time)
+        gap = _gap(link, scheme)
         # a table holds its node's decay until the clock: only what is left of the gap remains
         held_for = [a.photon.clock - a.photon.emitted if a.photon.held else 0.0 for a in link.arms]
         waits = [
@@ -348,18 +467,47 @@ def _heralded_held(link: Link, scheme: Scheme, detection: Detection) -> Heralded
     return Heralded(decay(state, own[0], own[1]))
 
 
-def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
-    """Let both memories wait until both nodes know (L20).
+def waits_of(link: Link) -> tuple[tuple[Real, Real], tuple[Real, Real]]:
+    """Time from each emission's end until both nodes know, and what of it a memory waits (L20).
 
     The nodes emit such that the photons meet: a node on the shorter arm emits later and waits less.
     Each memory decays from its photon's `clock`, the instant at which the node's dynamics ended.
+
+    Returns
+    -------
+    tuple of two pairs of float or ndarray
+        Waits from the emission [s] of A and B, and from the clock [s].
+
+    Raises
+    ------
+    ValidityError
+        If a node's own dynamics outlast its herald.
+    """
+    travel = [_travel(arm) for arm in link.arms]
+    last = np.maximum(travel[0], travel[1]) + link.schedule.feedback
+    waits, rests = [], []
+    for arm, own in zip(link.arms, travel, strict=True):
+        wait = own + last
+        rest = wait - (arm.photon.clock - arm.photon.emitted)
+        if np.any(np.asarray(rest) < 0):
+            raise ValidityError(
+                f"arm {arm.name}: the node's own dynamics last until {arm.photon.clock:g} s, "
+                f"longer than the herald's travel of {np.min(wait):g} s; end them earlier"
+            )
+        waits.append(wait)
+        rests.append(rest)
+    return (waits[0], waits[1]), (rests[0], rests[1])
+
+
+def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
+    """Let both qubits wait until both nodes know (L20).
 
     Parameters
     ----------
     link : Link
         Travel times, memories and feedback.
     pair : Heralded
-        At the end of the emission, from `heralded`.
+        Two qubits at the end of the emission, from `heralded`.
 
     Returns
     -------
@@ -375,21 +523,24 @@ def delivered(link: Link, pair: Heralded) -> tuple[Heralded, Real]:
     -----
     Decay during the emission window itself, a share gate/T1 of the qubit, is left to the node.
     """
-    travel = [_travel(arm) for arm in link.arms]
-    last = np.maximum(travel[0], travel[1]) + link.schedule.feedback
-    waits, channels = [], []
-    for arm, own in zip(link.arms, travel, strict=True):
-        wait = own + last
-        rest = wait - (arm.photon.clock - arm.photon.emitted)
-        if np.any(np.asarray(rest) < 0):
-            raise ValidityError(
-                f"arm {arm.name}: the node's own dynamics last until {arm.photon.clock:g} s, "
-                f"longer than the herald's travel of {np.min(wait):g} s; end them earlier"
-            )
-        waits.append(wait)
-        channels.append(qubit_channel(arm.memory, rest))
-    latency = np.maximum(waits[0], waits[1])
-    return Heralded(decay(pair.state, channels[0], channels[1])), latency
+    waits, rests = waits_of(link)
+    one, two = (qubit_channel(arm.memory, rest) for arm, rest in zip(link.arms, rests, strict=True))
+    return replace(pair, state=decay(pair.state, one, two)), np.maximum(waits[0], waits[1])
+
+
+def when_known(
+    link: Link, scheme: Scheme, detection: Detection, pair: Heralded
+) -> tuple[Heralded, Real]:
+    """The delivered state of any scheme, and the latency [s].
+
+    Qubits wait as in `delivered`; idlers of pair light lose quanta before they are looked at, which
+    commutes with the click. Arguments as of `figures`, and the state at the end of the emission.
+    """
+    if not scheme.pairs:
+        return delivered(link, pair)
+    waits, rests = waits_of(link)
+    late = _switched(link, _from_pairs(link, scheme, detection, rests))
+    return late, np.maximum(waits[0], waits[1])
 
 
 def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigures, Heralded]:
@@ -409,9 +560,10 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
     tuple of LinkFigures and Heralded
         The figures, and the unnormalised state when both nodes know.
     """
-    station, schedule = link.station, link.schedule
+    station, schedule = link.station, _schedule(link, scheme)
+    require_encoding(link, scheme)
     pair = heralded(link, scheme, detection)
-    final, latency = delivered(link, pair)
+    final, latency = when_known(link, scheme, detection, pair)
     travel = np.maximum(_travel(link.arms[0]), _travel(link.arms[1]))
     steps = (scheme.rounds, station.gate, station.detector.dead_time, travel, travel)
     period = schedule.attempt_period(*steps)
@@ -423,7 +575,8 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
             f"{scheme.value}: nothing ever heralds (probability 0); let the qubits be bright, or "
             "raise a transmission"
         )
-    hashing = hashing_bound(final.normalised)
+    checked = final.checked.normalised
+    hashing = final.kept * hashing_bound(checked)
     tau_a, tau_b = detection.tau_a, detection.tau_b
     found = LinkFigures(
         transmission_a=tau_a,
@@ -438,7 +591,9 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
         herald_probability=probability,
         herald_fidelity=pair.fidelity,
         fidelity=final.fidelity,
-        negativity=negativity(final.normalised),
+        kept=final.kept,
+        checked_fidelity=final.checked.fidelity,
+        negativity=final.kept * negativity(checked),
         latency=latency,
         attempt_period=period,
         waiting=period / schedule.serial_time(*steps),
@@ -448,7 +603,7 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
         hashing_rate=up * probability / period * hashing,
         relay_bound=relay_bound(tau_a, tau_b, scheme.rounds),
         direct_bound=direct_bound(tau_a, tau_b, scheme.rounds),
-        separability=_separability(link, detection, scheme),
+        separability=_separability(link, detection, scheme, pair),
         noise_threshold=noise_threshold(np.minimum(tau_a, tau_b)),
     )
     for name, value in found.as_dict().items():
@@ -460,19 +615,24 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
     return found, final
 
 
-def _separability(link: Link, seen_: Detection, scheme: Scheme) -> Real:
+def _separability(link: Link, seen_: Detection, scheme: Scheme, pair: Heralded) -> Real:
     """P00 P11 over the squared coherence: below one exactly when a herald is entangled (0 < α < 1).
 
     It depends neither on the bright-state populations nor on the scheme, but for the phase noise.
     """
     station = link.station
+    if scheme.pairs:
+        coherence = np.abs(pair.state[..., 1, 2])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            below = pair.state[..., 0, 0].real / coherence
+            return np.asarray(below * pair.state[..., 3, 3].real / coherence)
     if any(arm.photon.held is not None for arm in link.arms):
         half = [
             replace(arm, photon=replace(arm.photon, bright=0.5, survival=1.0, coherence=1.0))
             for arm in link.arms
         ]
         rms = station.phase_rms
-        if scheme is Scheme.TWO_CLICK:
+        if scheme.rounds == 2:
             rms = station.phase_change_rms / np.sqrt(2)
         even = Link((half[0], half[1]), replace(station, phase_rms=rms), link.schedule)
         state = heralded(even, Scheme.SINGLE_CLICK, seen_).state

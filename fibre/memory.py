@@ -95,6 +95,32 @@ def _on_first(state: State, channel: QubitChannel) -> State:
     return out
 
 
+def depolarised(state: State, side: int, probability: float) -> State:
+    r"""Replace one qubit of a pair by noise with a probability.
+
+    .. math:: \rho \to (1-p)\,\rho + p\,\tfrac12\mathbb 1\otimes\mathrm{Tr}_j\rho
+
+    Parameters
+    ----------
+    state : ndarray of complex, shape (..., 4, 4)
+        Density matrix, basis \|A B> = 00, 01, 10, 11.
+    side : int
+        0 for qubit A, 1 for B.
+    probability : float
+        p [1], in [0, 1]; the average fidelity of the channel is 1 - p/2.
+    """
+    checks.probability("depolarised: probability", probability)
+    pair = state.reshape(*state.shape[:-2], 2, 2, 2, 2)
+    even = np.eye(2) / 2
+    if side == 0:
+        other = np.einsum("...abac->...bc", pair)
+        mixed = np.einsum("ab,...cd->...acbd", even, other)
+    else:
+        other = np.einsum("...abcb->...ac", pair)
+        mixed = np.einsum("...ab,cd->...acbd", other, even)
+    return np.asarray((1 - probability) * state + probability * mixed.reshape(state.shape))
+
+
 def decay(state: State, first: QubitChannel, second: QubitChannel) -> State:
     """Let both qubits of a pair wait (L20).
 

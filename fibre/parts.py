@@ -5,142 +5,56 @@ A file each, every number with its address and status, turned into link elements
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TypeVar
 
-from pydantic import AfterValidator, Field
+import numpy as np
 
 from cavities import data
 from cavities.constants import angular, wavelength_nm
 from cavities.errors import DataError
-from cavities.numbers import (
-    Input,
-    NonNegative,
-    Number,
-    Positive,
-    Share,
-    Strict,
-    numbers_in,
-    weakest,
-)
+from cavities.numbers import Input, Number, numbers_in, weakest
 from cavities.sentences import nearest
 from fibre.detectors import Detector
-from fibre.elements import Element, FabryPerot, FibreSpan, Loss, decibels
+from fibre.elements import Element, FabryPerot, FibreSpan, FlatTop, Loss, Switch, decibels
 from fibre.memory import Memory
+from fibre.part_file import (
+    MODELS,
+    ConverterPart,
+    DetectorPart,
+    FibrePart,
+    FilterPart,
+    LossPart,
+    MicrowavePart,
+    NoisePart,
+    Part,
+    QubitPart,
+    SwitchPart,
+)
 
+__all__ = [
+    "ConverterPart",
+    "DetectorPart",
+    "FibrePart",
+    "FilterPart",
+    "LossPart",
+    "MicrowavePart",
+    "NoisePart",
+    "Part",
+    "QubitPart",
+    "SwitchPart",
+    "attenuation_at",
+    "check_band",
+    "detector_of",
+    "element_of",
+    "inputs_of",
+    "load_part",
+    "memory_of",
+]
 
-class _Part(Strict):
-    key: str
-    name: str
-    band_nm: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
-    note: str = ""
+NumberT = TypeVar("NumberT", bound=Number)
 
-
-def _wavelengths(table: dict[str, object]) -> dict[str, object]:
-    for key in table:
-        if not key.isdecimal():
-            raise ValueError(f"its keys are wavelengths in nm, such as 1550, got {key!r}")
-    return table
-
-
-class FibreValues(Strict):
-    """Numbers of a fibre; attenuation and group index by wavelength in nm."""
-
-    attenuation_db_per_km: Annotated[dict[str, NonNegative], AfterValidator(_wavelengths)]
-    group_index: Annotated[dict[str, Positive], AfterValidator(_wavelengths)]
-
-
-class LossValues(Strict):
-    """Numbers of a part that only loses light."""
-
-    insertion_loss_db: NonNegative
-
-
-class FilterValues(Strict):
-    """Numbers of one Fabry-Perot stage."""
-
-    insertion_loss_db: NonNegative
-    bandwidth_hz: Positive
-    extinction_db: NonNegative
-
-
-class SwitchValues(Strict):
-    """Numbers of a switch path."""
-
-    insertion_loss_db: NonNegative
-    switch_time_s: NonNegative
-
-
-class DetectorValues(Strict):
-    """Numbers of a threshold detector."""
-
-    efficiency: Share
-    dark_rate_hz: NonNegative
-    dead_time_s: NonNegative
-
-
-class QubitValues(Strict):
-    """Numbers of a qubit or a memory."""
-
-    t1_s: Positive
-    t2_s: Positive
-    pi_time_s: Positive | None = None
-
-
-class FibrePart(_Part):
-    """A fibre."""
-
-    category: Literal["fibre"]
-    values: FibreValues
-
-
-class LossPart(_Part):
-    """A coupler, connector, splice, feedthrough or beam splitter."""
-
-    category: Literal["coupling", "connector", "passive"]
-    values: LossValues
-
-
-class FilterPart(_Part):
-    """A Fabry-Perot filter stage."""
-
-    category: Literal["filter"]
-    values: FilterValues
-
-
-class SwitchPart(_Part):
-    """An optical switch."""
-
-    category: Literal["switch"]
-    values: SwitchValues
-
-
-class DetectorPart(_Part):
-    """A threshold detector."""
-
-    category: Literal["detector"]
-    values: DetectorValues
-
-
-class QubitPart(_Part):
-    """A qubit or a memory."""
-
-    category: Literal["qubit", "memory"]
-    values: QubitValues
-
-
-Part = FibrePart | LossPart | FilterPart | SwitchPart | DetectorPart | QubitPart
-
-_MODELS: dict[str, type[Part]] = {
-    "fibre": FibrePart,
-    "coupling": LossPart,
-    "connector": LossPart,
-    "passive": LossPart,
-    "filter": FilterPart,
-    "switch": SwitchPart,
-    "detector": DetectorPart,
-    "qubit": QubitPart,
-    "memory": QubitPart,
-}
+SAME_WAVELENGTH_NM = 15.0
+"""A tabulated value is taken for wavelengths this near [nm]."""
 
 
 def load_part(
@@ -169,10 +83,10 @@ def load_part(
     """
     label = name if name.endswith(".toml") else f"data/parts/{name}.toml"
     category = data.read_toml(data.find("parts", name, beside), label).get("category")
-    if not isinstance(category, str) or category not in _MODELS:
-        hint = nearest(str(category), _MODELS)
+    if not isinstance(category, str) or category not in MODELS:
+        hint = nearest(str(category), MODELS)
         raise DataError(f"{label}: 'category' = {category!r} is not a kind of part; {hint}")
-    return data.load("parts", name, _MODELS[category], override, beside=beside)
+    return data.load("parts", name, MODELS[category], override, beside=beside)
 
 
 def inputs_of(part: Part, keys: list[str] | None = None) -> list[Input]:
@@ -185,16 +99,20 @@ def inputs_of(part: Part, keys: list[str] | None = None) -> list[Input]:
     ]
 
 
-def _wavelength(table: Mapping[str, Number], carrier: float, what: str, part: FibrePart) -> str:
-    nm = wavelength_nm(carrier)
-    for key in table:
-        if abs(float(key) - nm) <= 15.0:
-            return key
-    listed = ", ".join(sorted(table))
-    raise DataError(
-        f"parts/{part.key}: '{what}' is not given within 15 nm of {nm:.1f} nm; it lists {listed} "
-        "nm: add that wavelength or choose another fibre"
-    )
+def stated(part: Part, key: str, number: NumberT | None) -> NumberT:
+    """A number that a use of the part needs.
+
+    Raises
+    ------
+    DataError
+        If the part's file leaves it out.
+    """
+    if number is None:
+        raise DataError(
+            f"parts/{part.key}: its source states no '{key}', which this use needs; choose another "
+            f"part, or give your own number as override.values.{key}"
+        )
+    return number
 
 
 def check_band(part: Part, carrier: float) -> None:
@@ -211,6 +129,182 @@ def check_band(part: Part, carrier: float) -> None:
             f"parts/{part.key}: {nm:.1f} nm lies outside its band of {part.band_nm[0]:g} to "
             f"{part.band_nm[1]:g} nm; choose a part for this wavelength"
         )
+
+
+def _tabulated(
+    table: Mapping[str, NumberT], carrier: float, what: str, part: Part
+) -> tuple[str, NumberT] | None:
+    """Nearest entry of a table by wavelength, None if none is near."""
+    nm = wavelength_nm(carrier)
+    near = min(table, key=lambda key: abs(float(key) - nm), default=None)
+    if near is None or abs(float(near) - nm) > SAME_WAVELENGTH_NM:
+        return None
+    return f"values.{what}.{near}", table[near]
+
+
+def _looked_up(
+    table: Mapping[str, NumberT], carrier: float, what: str, part: Part
+) -> tuple[str, NumberT]:
+    found = _tabulated(table, carrier, what, part)
+    if found is None:
+        listed = ", ".join(sorted(table)) or "no"
+        raise DataError(
+            f"parts/{part.key}: '{what}' is not given within {SAME_WAVELENGTH_NM:g} nm of "
+            f"{wavelength_nm(carrier):.1f} nm; it lists {listed} nm: add that wavelength or choose "
+            "another fibre"
+        )
+    return found
+
+
+def attenuation_at(part: FibrePart, carrier: float) -> tuple[float, float, list[str]]:
+    """Typical and largest attenuation of a fibre at a carrier.
+
+    Its table within 15 nm of an entry, its spectral law elsewhere.
+
+    Parameters
+    ----------
+    part : FibrePart
+        The fibre.
+    carrier : float
+        Carrier of the photon [rad/s].
+
+    Returns
+    -------
+    tuple of float, float and list of str
+        Typical and largest attenuation [dB/km], and the keys they rest on.
+
+    Raises
+    ------
+    DataError
+        If the part states neither.
+
+    Examples
+    --------
+    >>> from cavities.constants import LIGHT_SPEED, angular
+    >>> attenuation_at(load_part("fibre.g652d"), float(angular(LIGHT_SPEED / 1550e-9)))[:2]
+    (0.2, 0.3)
+    """
+    law = part.values.attenuation_law
+    table = part.values.attenuation_db_per_km
+    found = _tabulated(table, carrier, "attenuation_db_per_km", part)
+    if found is None and law is not None:
+        um = wavelength_nm(carrier) / 1e3
+        loss = (
+            law.rayleigh_db_um4_per_km.value / um**4
+            + law.floor_db_per_km.value
+            + law.infrared_db_per_km.value * np.exp(-law.infrared_um.value / um)
+            + law.water_db_per_km.value
+            * np.exp(-((um - law.water_um.value) ** 2) / (2 * law.water_width_um.value**2))
+        )
+        keys = [f"values.attenuation_law.{key}" for key, _ in numbers_in(law)]
+        return float(loss), float(loss), keys
+    key, number = _looked_up(table, carrier, "attenuation_db_per_km", part)
+    return number.value, number.value if number.max is None else number.max, [key]
+
+
+def _margin(number: Number) -> float:
+    return 0.0 if number.max is None else number.max - number.value
+
+
+def _sigma(number: Number) -> float:
+    """One sigma of a loss upwards; a data sheet's maximum is read as three of them."""
+    if number.sigmas is not None:
+        return number.sigmas[1]
+    return _margin(number) / 3
+
+
+def _fibre(part: FibrePart, carrier: float, length_km: float, count: int) -> Element:
+    typical, ceiling, _ = attenuation_at(part, carrier)
+    index = _looked_up(part.values.group_index, carrier, "group_index", part)[1]
+    length = length_km * count
+    number = _tabulated(part.values.attenuation_db_per_km, carrier, "", part)
+    one = (ceiling - typical) / 3 if number is None else _sigma(number[1])
+    used = [entry.number for entry in inputs_of(part, _fibre_keys(part, carrier))]
+    return FibreSpan(
+        f"{part.name}, {length:g} km",
+        1e3 * length,
+        typical / 1e3,
+        ceiling / 1e3,
+        index.value,
+        weakest(used),
+        sigma=one / 1e3,
+        band_nm=_band(part),
+    )
+
+
+def _fibre_keys(part: FibrePart, carrier: float) -> list[str]:
+    index = _looked_up(part.values.group_index, carrier, "group_index", part)[0]
+    return [*attenuation_at(part, carrier)[2], index]
+
+
+def _band(part: Part) -> tuple[float, float] | None:
+    return None if part.band_nm is None else (part.band_nm[0], part.band_nm[1])
+
+
+def _times(part: Part, count: int) -> str:
+    return f"{count} x {part.name}" if count > 1 else part.name
+
+
+def _filter(part: FilterPart, count: int) -> Element:
+    v = part.values
+    loss = stated(part, "insertion_loss_db", v.insertion_loss_db)
+    width = stated(part, "bandwidth_hz", v.bandwidth_hz)
+    extinction = stated(part, "extinction_db", v.extinction_db)
+    kind = FabryPerot if part.shape == "lorentzian" else FlatTop
+    return kind(
+        _times(part, count),
+        float(angular(width.value)),
+        loss.value,
+        count * _margin(loss),
+        extinction.value,
+        count,
+        weakest([loss, width, extinction]),
+        float(np.sqrt(count)) * _sigma(loss),
+        _band(part),
+    )
+
+
+def _loss(part: LossPart, count: int) -> Element:
+    loss = stated(part, "insertion_loss_db", part.values.insertion_loss_db)
+    return Loss(
+        _times(part, count),
+        count * loss.value,
+        count * _margin(loss),
+        weakest([loss]),
+        sigma_db=float(np.sqrt(count)) * _sigma(loss),
+        kind=part.category,
+        band_nm=_band(part),
+    )
+
+
+_SWITCH_KEYS = (
+    "insertion_loss_db",
+    "switch_time_s",
+    "isolation_db",
+    "polarisation_loss_db",
+    "fidelity_loss",
+)
+
+
+def _switch(part: SwitchPart, count: int) -> Element:
+    v = part.values
+    loss = stated(part, "insertion_loss_db", v.insertion_loss_db)
+    setup = stated(part, "switch_time_s", v.switch_time_s)
+    known = [n for n in (getattr(v, key) for key in _SWITCH_KEYS) if n is not None]
+    polarised = 0.0 if v.polarisation_loss_db is None else v.polarisation_loss_db.value
+    return Switch(
+        _times(part, count),
+        count * loss.value,
+        count * _margin(loss),
+        weakest(known),
+        setup.value,
+        float(np.sqrt(count)) * _sigma(loss),
+        _band(part),
+        None if v.isolation_db is None else v.isolation_db.value,
+        count * polarised,
+        0.0 if v.fidelity_loss is None else count * v.fidelity_loss.value,
+        None if part.encodings is None else frozenset(part.encodings),
+    )
 
 
 def element_of(
@@ -237,8 +331,8 @@ def element_of(
     Raises
     ------
     DataError
-        If the part is no link element, lies outside its band, or `length_km` is missing or
-        misplaced.
+        If the part is no link element, lies outside its band, leaves out a number that is needed,
+        or `length_km` is missing or misplaced.
     """
     check_band(part, carrier)
     if (length_km is not None) != isinstance(part, FibrePart):
@@ -246,52 +340,22 @@ def element_of(
             f"parts/{part.key}: 'length_km' belongs to a fibre, and a fibre needs it; got "
             f"{length_km}"
         )
-    times = f"{count} x " if count > 1 else ""
     if isinstance(part, FibrePart):
-        at = _wavelength(part.values.attenuation_db_per_km, carrier, "attenuation_db_per_km", part)
-        loss = part.values.attenuation_db_per_km[at]
-        at_index = _wavelength(part.values.group_index, carrier, "group_index", part)
-        index = part.values.group_index[at_index]
         assert length_km is not None
-        ceiling = loss.max if loss.max is not None else loss.value
-        span = FibreSpan(
-            f"{part.name}, {length_km * count:g} km",
-            1e3 * length_km * count,
-            loss.value / 1e3,
-            ceiling / 1e3,
-            index.value,
-            weakest([loss, index]),
-        )
-        keys = [f"values.attenuation_db_per_km.{at}", f"values.group_index.{at_index}"]
-        return span, inputs_of(part, keys)
+        made = _fibre(part, carrier, length_km, count)
+        return made, inputs_of(part, _fibre_keys(part, carrier))
     if isinstance(part, FilterPart):
-        v = part.values
-        stages = FabryPerot(
-            times + part.name,
-            float(angular(v.bandwidth_hz.value)),
-            v.insertion_loss_db.value,
-            count * _margin(v.insertion_loss_db),
-            v.extinction_db.value,
-            count,
-            weakest([v.insertion_loss_db, v.bandwidth_hz, v.extinction_db]),
-        )
-        return stages, inputs_of(part)
-    if isinstance(part, LossPart | SwitchPart):
-        loss = part.values.insertion_loss_db
-        setup = part.values.switch_time_s.value if isinstance(part, SwitchPart) else 0.0
-        numbers = [number for _, number in numbers_in(part)]
-        lossy = Loss(
-            times + part.name, count * loss.value, count * _margin(loss), weakest(numbers), setup
-        )
-        return lossy, inputs_of(part)
+        keys = ["insertion_loss_db", "bandwidth_hz", "extinction_db"]
+        return _filter(part, count), inputs_of(part, [f"values.{key}" for key in keys])
+    if isinstance(part, LossPart):
+        return _loss(part, count), inputs_of(part, ["values.insertion_loss_db"])
+    if isinstance(part, SwitchPart):
+        keys = [f"values.{key}" for key in _SWITCH_KEYS]
+        return _switch(part, count), inputs_of(part, keys)
     raise DataError(
         f"parts/{part.key}: a {part.category} cannot stand in an arm; use a coupling, connector, "
-        "filter, fibre, switch or passive part"
+        "filter, fibre, switch, active or passive part"
     )
-
-
-def _margin(number: Number) -> float:
-    return 0.0 if number.max is None else number.max - number.value
 
 
 def detector_of(part: Part) -> tuple[Detector, list[Input]]:
@@ -300,18 +364,29 @@ def detector_of(part: Part) -> tuple[Detector, list[Input]]:
     Raises
     ------
     DataError
-        If it is no detector.
+        If it is no detector, or states no efficiency, dark counts or dead time.
     """
     if not isinstance(part, DetectorPart):
         raise DataError(f"parts/{part.key}: a {part.category} is not a detector; name a detector")
     v = part.values
-    low = v.efficiency.min if v.efficiency.min is not None else v.efficiency.value
-    margin = float(decibels(low) - decibels(v.efficiency.value))
-    basis = weakest([v.efficiency, v.dark_rate_hz, v.dead_time_s])
+    efficiency = stated(part, "efficiency", v.efficiency)
+    dark = stated(part, "dark_rate_hz", v.dark_rate_hz)
+    dead = stated(part, "dead_time_s", v.dead_time_s)
+    low = efficiency.min if efficiency.min is not None else efficiency.value
+    used = [efficiency, dark, dead]
     made = Detector(
-        part.name, v.efficiency.value, v.dark_rate_hz.value, v.dead_time_s.value, margin, basis
+        part.name,
+        efficiency.value,
+        dark.value,
+        dead.value,
+        float(decibels(low) - decibels(efficiency.value)),
+        weakest(used),
+        0.0 if v.jitter_fwhm_s is None else v.jitter_fwhm_s.value,
+        0.0 if v.afterpulse_probability is None else v.afterpulse_probability.value,
+        1 if v.photons_resolved is None else int(v.photons_resolved.value),
     )
-    return made, inputs_of(part)
+    keys = ["values.efficiency", "values.dark_rate_hz", "values.dead_time_s"]
+    return made, inputs_of(part, keys)
 
 
 def memory_of(part: Part) -> tuple[Memory, float, list[Input]]:
@@ -320,12 +395,14 @@ def memory_of(part: Part) -> tuple[Memory, float, list[Input]]:
     Raises
     ------
     DataError
-        If it is no qubit or memory.
+        If it is no qubit or memory, or states no T1 or T2.
     """
     if not isinstance(part, QubitPart):
         raise DataError(
             f"parts/{part.key}: a {part.category} is not a qubit; name a qubit or memory"
         )
     v = part.values
+    T1, T2 = stated(part, "t1_s", v.t1_s), stated(part, "t2_s", v.t2_s)
     pi_time = v.pi_time_s.value if v.pi_time_s is not None else 0.0
-    return Memory(v.t1_s.value, v.t2_s.value), pi_time, inputs_of(part)
+    keys = ["values.t1_s", "values.t2_s", "values.pi_time_s"]
+    return Memory(T1.value, T2.value), pi_time, inputs_of(part, keys)

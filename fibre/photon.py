@@ -18,6 +18,7 @@ from cavities.errors import ParameterError, ValidityError
 if TYPE_CHECKING:
     from fibre.elements import Filter
     from fibre.held import Held
+    from fibre.pair_herald import Idler
 
 Spectrum = NDArray[np.float64]
 Amplitude = NDArray[np.complex128]
@@ -222,6 +223,22 @@ class Wave:
 
 
 @dataclass(frozen=True)
+class Company:
+    """Light that joined the photon on its way.
+
+    Parameters
+    ----------
+    quanta : float or ndarray, shape (...)
+        Size at this plane [quanta per mode], before its shape is counted.
+    shape : ndarray, shape (n,)
+        What filters have made of its spectrum since it joined [1], one where it is untouched.
+    """
+
+    quanta: Real
+    shape: Spectrum
+
+
+@dataclass(frozen=True)
 class Photon:
     r"""One arm's photon at one plane, with the noise around it and the qubit it left behind.
 
@@ -256,6 +273,11 @@ class Photon:
     held : Held, optional
         Joint state of qubit and photon mode at emission, from a master equation; without it they
         are the pure pair above, and the noise is Gaussian.
+    company : tuple of Company
+        Light that joined on the way: Raman light, crosstalk, stray light.
+    idler : Idler, optional
+        What the node keeps of the pair light it makes; the wave is then the signal's temporal mode,
+        of norm one at emission, and its noise is all the light there is.
     """
 
     wave: Wave
@@ -270,6 +292,8 @@ class Photon:
     pump_offset: float = 0.0
     gate: float | None = None
     held: "Held | None" = None
+    company: tuple[Company, ...] = ()
+    idler: "Idler | None" = None
 
     def __post_init__(self) -> None:
         checks.probability("Photon.bright", self.bright)
@@ -289,12 +313,34 @@ class Photon:
     @property
     def mode_noise(self) -> Real:
         """Noise quanta in the photon's own temporal mode at this plane [quanta]."""
-        return self.transmittance * self.wave.mode_noise
+        return self.transmittance * self.wave.mode_noise + self.joined_noise
+
+    @property
+    def joined_noise(self) -> Real:
+        """The part of it that joined on the way [quanta]."""
+        shares = (c.quanta * float(np.sum(self.wave.share * c.shape)) for c in self.company)
+        return sum(shares, start=0.0) / self.wave.norm
 
     @property
     def noise_flux(self) -> Real:
         """Noise photons per second at this plane, over all frequencies [1/s]."""
-        return self.transmittance * self.wave.noise_flux
+        joined = sum(
+            (c.quanta * float(np.sum(self.wave.grid.weight * c.shape)) for c in self.company),
+            start=0.0,
+        )
+        return self.transmittance * self.wave.noise_flux + joined
+
+    def noise_beyond(self, omega: float) -> Real:
+        """Noise photons per second farther than `omega` [rad/s] from the carrier [1/s]."""
+        grid = self.wave.grid
+        far = np.where(np.abs(grid.omega) > omega, grid.weight, 0.0)
+        joined = sum((c.quanta * float(np.sum(far * c.shape)) for c in self.company), start=0.0)
+        return self.transmittance * float(np.sum(far * self.wave.noise)) + joined
+
+    def share_within(self, half_width: float) -> float:
+        """Share of the photon within `half_width` [rad/s] of the carrier [1]."""
+        near = np.abs(self.wave.grid.omega) <= half_width
+        return float(np.sum(self.wave.share[near])) / self.wave.norm
 
     def attenuated(self, transmittance: Real) -> "Photon":
         """Send photon, noise and pump light through a cold, frequency-independent loss [1]."""
@@ -303,7 +349,14 @@ class Photon:
             self,
             transmittance=self.transmittance * transmittance,
             pump_flux=self.pump_flux * transmittance,
+            company=tuple(replace(c, quanta=c.quanta * transmittance) for c in self.company),
         )
+
+    def joined_by(self, quanta: Real) -> "Photon":
+        """Let white light of `quanta` per mode join it [quanta at this plane], >= 0."""
+        checks.number("Photon.joined_by: quanta", quanta, "quanta", at_least=0.0)
+        white = Company(quanta, np.ones_like(self.wave.grid.omega))
+        return replace(self, company=(*self.company, white))
 
     def delayed(self, delay: Real) -> "Photon":
         """Let it travel: its shape is kept from its own arrival, the link counts the time."""
@@ -314,8 +367,14 @@ class Photon:
         response = element.response(self.wave.grid.omega)
         pump_transmittance = element.pump_transmittance(self.pump_offset)
         amplitude = self.wave.amplitude * response
-        wave = Wave(self.wave.grid, amplitude, self.wave.noise * np.abs(response) ** 2)
-        return replace(self, wave=wave, pump_flux=self.pump_flux * pump_transmittance)
+        passed = np.abs(response) ** 2
+        wave = Wave(self.wave.grid, amplitude, self.wave.noise * passed)
+        return replace(
+            self,
+            wave=wave,
+            pump_flux=self.pump_flux * pump_transmittance,
+            company=tuple(replace(c, shape=c.shape * passed) for c in self.company),
+        )
 
     def gated(self, gate: float) -> "Photon":
         """Cut the photon by a detection gate of length `gate` [s] centred on its arrival.

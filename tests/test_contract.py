@@ -46,6 +46,9 @@ ROW = {
     "added_noise",
     "delay_s",
     "basis",
+    "kind",
+    "band_nm",
+    "sigma_db",
 }
 
 
@@ -67,7 +70,7 @@ def test_the_schema_in_docs_is_the_one_the_code_speaks() -> None:
 def test_the_contract_validates_and_keeps_its_promises(name: str, engine: str) -> None:
     found = printed(name, engine)
     jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(found)
-    assert found["schema_version"] == "1.0"
+    assert found["schema_version"] == "1.1"
     assert {"scenario", "uncertainty", "warnings", *PROMISED} <= set(found)
     for section, keys in PROMISED.items():
         assert keys <= set(found[section])

@@ -27,6 +27,7 @@ from fibre import (
     stretched,
 )
 from fibre.causes import CAUSES, fidelity_without
+from fibre.herald import EMITTERS
 from fibre.link import budget, delivered, figures, heralded, seen
 from transducer import simulate
 from transducer.chain import evaluate, link_of
@@ -247,7 +248,7 @@ def test_splitting_one_idle_time_between_node_and_link_gives_the_same_state() ->
         assert photon.clock == idle
         arms.append(replace(arm, photon=photon))
     split = replace(base, arms=(arms[0], arms[1]))
-    for scheme in Scheme:
+    for scheme in EMITTERS:
         states = []
         for link in (base, split):
             photons, _ = budget(link)
@@ -293,7 +294,7 @@ def test_swapping_the_arms_of_a_link_swaps_its_state() -> None:
     link = simple_link()
     mirror = replace(link, arms=(link.arms[1], link.arms[0]))
     order = [0, 2, 1, 3]
-    for scheme in Scheme:
+    for scheme in EMITTERS:
         states = []
         for this in (link, mirror):
             photons, _ = budget(this)
@@ -383,7 +384,7 @@ def test_separability_tells_entanglement_for_unequal_arms() -> None:
         )
         this = replace(link, arms=arms)
         photons, _ = budget(this)
-        for scheme in Scheme:
+        for scheme in EMITTERS:
             found, _ = figures(this, scheme, seen(photons, this.station))
             at_emission = heralded(this, scheme, seen(photons, this.station))
             if scheme is Scheme.TWO_CLICK:  # without the wait between the rounds
@@ -397,7 +398,7 @@ def test_a_batch_of_lengths_is_its_points() -> None:
     link = simple_link()
     lengths = np.array([1e3, 8e3, 20e3])
 
-    for scheme in Scheme:
+    for scheme in EMITTERS:
         batch = evaluate_link(stretched(link, lengths), scheme).as_dict()
         for k, length in enumerate(lengths):
             point = evaluate_link(stretched(link, float(length)), scheme).as_dict()

@@ -3,6 +3,7 @@
 Both devices convert, both qubits emit, and the photons are on their way.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from fibre.herald import Scheme
 from fibre.link import Arm, Link, evaluate_link
 from fibre.photon import Photon, SpectralGrid
 from transducer.conversion import Conversion
-from transducer.node import emit, head_rows, require_steady
+from transducer.node import emit, head_rows, pair_rows, require_steady
 from transducer.scenario import ArmSetup, Scenario
 from transducer.solvers import scattering
 
@@ -87,9 +88,13 @@ def link_of(scenario: Scenario, engine: str = "scattering") -> Link:
     """
     grid = grid_for(scenario)
     one, two = scenario.arms
+    twins = same_device(one, two) and one.emitter == two.emitter
+    if is_blue(one) or is_blue(two):
+        sent_a = _pair(scenario, one, grid, engine)
+        sent_b = sent_a if twins else _pair(scenario, two, grid, engine)
+        return Link((_arm(one, sent_a), _arm(two, sent_b)), scenario.station, scenario.schedule)
     first = _converted(one, engine, grid)
     second = first if same_device(one, two) else _converted(two, engine, grid)
-    twins = same_device(one, two) and one.emitter == two.emitter
     sent_a = _emitted(scenario, one, grid, *first, engine)
     sent_b = sent_a if twins else _emitted(scenario, two, grid, *second, engine)
     arms = (_arm(one, sent_a), _arm(two, sent_b))
@@ -99,12 +104,68 @@ def link_of(scenario: Scenario, engine: str = "scattering") -> Link:
 def _converted(setup: ArmSetup, engine: str, grid: SpectralGrid) -> tuple[Conversion, float]:
     """Conversion on the link's frequencies, and its full width [rad/s]."""
     setup.device.linearise(setup.pump)  # an oscillating device is named before anything else
-    if setup.pump is not None and setup.pump.sideband is Sideband.BLUE:
-        raise ValidityError(
-            f"arm {setup.name}: a blue pump makes pairs, it does not convert: single-click and "
-            "two-click heralding need 'transducer.pump.sideband' = 'red'"
-        )
     return convert(setup, converter(engine), grid.omega), bandwidth_of(setup)
+
+
+def require_pumps(scenario: Scenario, schemes: Sequence[Scheme]) -> None:
+    """Refuse emitters on a blue pump, and pair schemes on a red one.
+
+    Raises
+    ------
+    ValidityError
+        It names the arm and both ways out.
+    """
+    for arm in scenario.arms:
+        arm.device.linearise(arm.pump)  # an oscillating device is named before anything else
+        for scheme in schemes:
+            if is_blue(arm) and not scheme.pairs:
+                raise ValidityError(
+                    f"arm {arm.name}: a blue pump makes pairs, it does not convert: {scheme.value} "
+                    "needs 'transducer.pump.sideband' = 'red'; pair-click and pair-time-bin use "
+                    "pairs"
+                )
+            if scheme.pairs and not is_blue(arm):
+                raise ValidityError(
+                    f"arm {arm.name}: {scheme.value} needs pairs: set "
+                    "'transducer.pump.sideband' = 'blue', on a device that takes a pump"
+                )
+
+
+def is_blue(setup: ArmSetup) -> bool:
+    """Whether an arm's pump makes pairs instead of converting."""
+    return setup.pump is not None and setup.pump.sideband is Sideband.BLUE
+
+
+def _pair(scenario: Scenario, setup: ArmSetup, grid: SpectralGrid, engine: str) -> Photon:
+    """Pair light at the transducer's output, its idler in the memory."""
+    from transducer.pair_node import emit_pairs
+
+    if setup.pump is None or not is_blue(setup):
+        raise ValidityError(
+            f"arm {setup.name}: the other arm's blue pump makes pairs, this one converts: pump "
+            "both blue for a pair protocol, or both red"
+        )
+    if engine != "scattering":
+        raise ValidityError(
+            f"arm {setup.name}: pair light of a link comes from the scattering engine, not from "
+            f"'{engine}'; use --engine scattering, or pump red"
+        )
+    device, pump, emitter = setup.device, setup.pump, setup.emitter
+    light = emit_pairs(device, pump, emitter, grid, device.converted_frequency(pump))
+    if pump.pulse_length is not None:
+        require_steady(pump.pulse_length, bandwidth_of(setup), emitter.photon_fwhm)
+        _require_inside(scenario, setup, pump.pulse_length)
+    return light
+
+
+def _require_inside(scenario: Scenario, setup: ArmSetup, pulse: float) -> None:
+    """Refuse a gate that looks where no pump shines."""
+    if scenario.station.gate > pulse * (1 + 1e-9):
+        raise ValidityError(
+            f"arm {setup.name}: the gate ({scenario.station.gate:.3g} s) is longer than the "
+            f"pump pulse ({pulse:.3g} s), beyond which nothing is converted; shorten "
+            "'station.gate_s'"
+        )
 
 
 def _emitted(
@@ -120,12 +181,7 @@ def _emitted(
     if pulse is not None:
         if engine != "pulse":
             require_steady(pulse, width, setup.emitter.photon_fwhm)
-        if scenario.station.gate > pulse * (1 + 1e-9):
-            raise ValidityError(
-                f"arm {setup.name}: the gate ({scenario.station.gate:.3g} s) is longer than the "
-                f"pump pulse ({pulse:.3g} s), beyond which nothing is converted; shorten "
-                "'station.gate_s'"
-            )
+        _require_inside(scenario, setup, pulse)
     if engine == "pulse":
         return _pulsed(setup, grid)
     light = setup.device.pump_light(setup.pump)
@@ -137,7 +193,8 @@ def _emitted(
 
 def _arm(setup: ArmSetup, photon: Photon) -> Arm:
     basis = (setup.node_basis, setup.device_name, setup.device_basis)
-    head = head_rows(photon, setup.emitter, setup.name, *basis)
+    make = head_rows if photon.idler is None else pair_rows
+    head = make(photon, setup.emitter, setup.name, *basis)
     return Arm(setup.name, photon, head, setup.elements, setup.emitter.memory)
 
 
@@ -196,4 +253,5 @@ def evaluate(scenario: Scenario, scheme: Scheme, engine: str = "scattering") -> 
     LinkFigures
         A flat record of floats.
     """
+    require_pumps(scenario, (scheme,))
     return evaluate_link(link_of(scenario, engine), scheme)

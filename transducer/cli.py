@@ -68,8 +68,24 @@ def link(
     protocol: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it
         typer.Option(
-            help="single-click or two-click; both of the scenario by default.", metavar="NAME"
+            help="A heralding scheme, or all to compare every protocol; the scenario's by default.",
+            metavar="NAME",
         ),
+    ] = None,
+    station: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="midpoint, end, none, source or all: compares places of the station.",
+            metavar="PLACE",
+        ),
+    ] = None,
+    fidelity: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Compare at the most pairs per second of this fidelity.", metavar="F"),
+    ] = None,
+    rate: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Compare at the best fidelity of so many pairs per second.", metavar="R"),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the link contract and nothing else.")
@@ -94,10 +110,19 @@ def link(
         raise ParameterError(
             f"--engine '{engine}' is not one of {', '.join(ENGINES)}; {nearest(engine, ENGINES)}"
         )
+    if protocol == "all" or station is not None or fidelity is not None or rate is not None:
+        if json or out is not None:
+            raise ParameterError(
+                "a comparison prints one table: leave --json and --out away, and ask for one "
+                "protocol to get its contract or archive"
+            )
+        _compare(scenario, protocol, station, fidelity, rate)
+        return
     known = [scheme.value for scheme in Scheme]
     if protocol is not None and protocol not in known:
         raise ParameterError(
-            f"--protocol '{protocol}' is not one of {', '.join(known)}; {nearest(protocol, known)}"
+            f"--protocol '{protocol}' is not one of {', '.join(known)}, all; "
+            f"{nearest(protocol, known)}"
         )
     targets = _targets(out, overwrite, no_files)
     loaded = load_scenario(scenario)
@@ -118,6 +143,27 @@ def link(
     show(report, console)
     for path in targets:
         console.print(f"wrote {path}", soft_wrap=True, markup=False)
+
+
+def _compare(
+    scenario: str,
+    protocol: str | None,
+    station: str | None,
+    fidelity: float | None,
+    rate: float | None,
+) -> None:
+    from transducer.comparison import PROTOCOLS, STATIONS, compare
+    from transducer.comparison_report import show_comparison
+    from transducer.goals import Goal
+    from transducer.scenario import load_scenario
+
+    goal = Goal(fidelity, rate)
+    protocols = PROTOCOLS if protocol in (None, "all") else (str(protocol),)
+    stations = STATIONS if station in (None, "all") else (str(station),)
+    loaded = load_scenario(scenario)
+    with _Progress(quiet=False) as progress:
+        found = compare(loaded, protocols, stations, goal, progress.say)
+    show_comparison(loaded, found, goal, _console())
 
 
 @devices.command("list")

@@ -13,7 +13,7 @@ from cavities.numbers import count_by_status
 from transducer.simulation import ArmConversion, LinkReport, Outcome, verdict
 from transducer.version import versions
 
-CONTRACT_VERSION: Literal["1.0"] = "1.0"
+CONTRACT_VERSION: Literal["1.1"] = "1.1"
 """Version of the contract: the second number grows with new keys, the first with changed ones."""
 
 
@@ -79,6 +79,9 @@ class RowOut(_Out):
     added_noise: float = Field(ge=0)
     delay_s: float = Field(ge=0)
     basis: str
+    kind: str
+    band_nm: tuple[float, float] | None
+    sigma_db: float = Field(ge=0, description="a data sheet's maximum is read as three of them")
 
 
 class ArmOut(_Out):
@@ -105,6 +108,10 @@ class HeraldOut(_Out):
         ge=0, le=1, description="with the target Bell state, when both nodes know"
     )
     fidelity_at_emission: float = Field(ge=0, le=1)
+    kept: float = Field(
+        ge=0, le=1, description="share of heralds that a check of both memories would keep"
+    )
+    checked_fidelity: float = Field(ge=0, le=1, description="fidelity of those that are kept")
     state: list[list[float]] = Field(description="real part of the delivered 4x4 density matrix")
     state_imag: list[list[float]]
     attempt_period_s: float = Field(gt=0)
@@ -116,6 +123,7 @@ class HeraldOut(_Out):
     overlap: float
     dark_probability: float
     limits: dict[str, float] = Field(description="fidelity gained without each cause")
+    interplay: float = Field(description="infidelity that no single cause explains")
 
 
 class BoundsOut(_Out):
@@ -158,7 +166,7 @@ class Contract(_Out):
     ``herald`` and ``bounds`` belong to the best protocol, ``protocols`` holds all.
     """
 
-    schema_version: Literal["1.0"]
+    schema_version: Literal["1.1"]
     scenario: dict[str, object]
     provenance: ProvenanceOut
     conversion: ConversionOut
@@ -214,7 +222,9 @@ def contract_of(report: LinkReport) -> Contract:
             rows=[
                 RowOut.model_validate(
                     {
-                        name: value if isinstance(value, str) else _one(value)
+                        name: value
+                        if value is None or isinstance(value, (str, tuple))
+                        else _one(value)
                         for name, value in vars(row).items()
                     }
                 )
@@ -288,6 +298,8 @@ def _protocol(outcome: Outcome) -> ProtocolOut:
         probability=f["herald_probability"],
         fidelity=f["fidelity"],
         fidelity_at_emission=f["herald_fidelity"],
+        kept=f["kept"],
+        checked_fidelity=f["checked_fidelity"],
         state=state.real.tolist(),
         state_imag=state.imag.tolist(),
         attempt_period_s=f["attempt_period"],
@@ -299,6 +311,7 @@ def _protocol(outcome: Outcome) -> ProtocolOut:
         overlap=f["overlap"],
         dark_probability=f["dark_probability"],
         limits=dict(outcome.limits),
+        interplay=outcome.interplay,
     )
     bounds = BoundsOut(
         relay_ebit_per_attempt=f["relay_bound"],

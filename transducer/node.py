@@ -186,6 +186,7 @@ def head_rows(
             0.0,
             0.0,
             node_basis,
+            "node",
         ),
         Row(
             arm,
@@ -197,5 +198,14 @@ def head_rows(
             photon.mode_noise,
             0.0,
             device_basis,
+            "transducer",
         ),
     )
+
+
+def pair_rows(
+    photon: Photon, emitter: Emitter, arm: str, node_basis: str, device_name: str, device_basis: str
+) -> tuple[Row, ...]:
+    """The budget's first line for pair light: the source, at whose output the signal is counted."""
+    name, basis = f"pair source {device_name}", device_basis
+    return (Row(arm, name, 0.0, 0.0, 0.0, 1.0, photon.mode_noise, 0.0, basis, "transducer"),)

@@ -123,7 +123,10 @@ class ScenarioFile(Strict):
     schema_version: Annotated[int, Field(ge=1, le=1)]
     name: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_printable)]
     title: Annotated[str, Field(max_length=200), AfterValidator(_printable)] = ""
-    schemes: Annotated[list[Literal["single-click", "two-click"]], Field(min_length=1)]
+    schemes: Annotated[
+        list[Literal["single-click", "two-click", "time-bin", "pair-click", "pair-time-bin"]],
+        Field(min_length=1),
+    ]
     arm_a: ArmTable
     arm_b: ArmTable
     station: StationTable

@@ -13,11 +13,19 @@ from cavities.constants import ordinary
 from cavities.errors import DataError, ParameterError, PhysicsError
 from cavities.numbers import TRUSTED, Input, count_by_status
 from cavities.sentences import nearest
-from fibre.causes import CAUSES, fidelity_without
+from fibre.causes import interplay, shares_of
 from fibre.figures import LinkFigures
-from fibre.herald import Detection, Heralded, Scheme
-from fibre.link import Link, Row, budget, figures, seen
-from transducer.chain import bandwidth_of, convert, converter, evaluate, link_of, same_device
+from fibre.herald import Heralded, Scheme
+from fibre.link import Row, budget, figures, seen
+from transducer.chain import (
+    bandwidth_of,
+    convert,
+    converter,
+    evaluate,
+    link_of,
+    require_pumps,
+    same_device,
+)
 from transducer.conversion import Conversion
 from transducer.scenario import ArmSetup, Scenario, varied
 
@@ -107,6 +115,11 @@ class Outcome:
     figures: LinkFigures
     pair: Heralded
     limits: tuple[tuple[str, float], ...]
+
+    @property
+    def interplay(self) -> float:
+        """Infidelity that no single cause explains [1]; with `limits` it adds up to 1 - F."""
+        return interplay(float(self.figures.fidelity), self.limits)
 
 
 @dataclass(frozen=True)
@@ -199,6 +212,7 @@ def _simulate(
     scenario: Scenario, engine: str, schemes: tuple[Scheme, ...], progress: Callable[[str], None]
 ) -> LinkReport:
     main = engine if engine != "all" else "scattering"
+    require_pumps(scenario, schemes)
     progress("photons through both arms")
     link = link_of(scenario, main)
     photons, rows = budget(link)
@@ -208,7 +222,7 @@ def _simulate(
     outcomes = []
     for scheme in schemes:
         found, pair = figures(link, scheme, detection)
-        limits = _limits(link, scheme, detection, float(found.fidelity))
+        limits = shares_of(link, scheme, detection, float(found.fidelity))
         outcomes.append(Outcome(scheme, found, pair, limits))
     outcomes.sort(
         key=lambda o: (float(o.figures.hashing_rate), float(o.figures.fidelity)), reverse=True
@@ -298,17 +312,6 @@ def deviation(ours: NDArray[np.float64], theirs: NDArray[np.float64], floor: flo
     difference = np.abs(ours - theirs)
     scale = np.maximum(np.abs(ours), max(floor, np.finfo(float).tiny))
     return float(np.max(difference / scale))
-
-
-def _limits(
-    link: Link, scheme: Scheme, detection: Detection, fidelity: float
-) -> tuple[tuple[str, float], ...]:
-    gains = []
-    for cause in CAUSES:
-        better = fidelity_without(link, scheme, detection, cause)
-        if better is not None:
-            gains.append((cause.name, better - fidelity))
-    return tuple(sorted(gains, key=lambda item: -item[1]))
 
 
 BANDED = ("herald_probability", "fidelity", "delivered_rate", "hashing_rate")

@@ -1,0 +1,239 @@
+r"""Clicks on one half of pair light, and what they leave in the memories of the other half.
+
+Two squeezing sources, unequal, thermal and lossy, meet at one station: one click (Duan, Lukin,
+Cirac and Zoller), or one click in each of two bins with the qubit in which of two rails holds the
+idler.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavities import checks
+from cavities.constants import Real
+from cavities.errors import ParameterError
+from fibre.herald import Detection, Heralded, arms_optics
+from fibre.memory import Memory
+from fibre.outcomes import CLICK
+from fibre.patterns import Optics, PairLight, pair_elements, pattern_probability
+
+Complex = NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class Idler:
+    r"""The half of a node's pair light that stays: moments of one temporal mode.
+
+    Parameters
+    ----------
+    quanta : float or ndarray, shape (...)
+        :math:`n_i=\langle b^\dagger b\rangle` at the output it leaves by [quanta], >= 0.
+    cross : float or ndarray, shape (...)
+        :math:`m=|\langle a b\rangle|` with the light that travels, at emission [quanta], >= 0.
+    capture : float
+        Probability that one of its quanta is caught by the memory [1], in (0, 1].
+    """
+
+    quanta: Real
+    cross: Real
+    capture: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.number("Idler.quanta", self.quanta, "quanta", at_least=0.0)
+        checks.number("Idler.cross", self.cross, "quanta", at_least=0.0)
+        checks.number("Idler.capture", self.capture, "1", above=0.0, at_most=1.0)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What waiting does to a stored mode: loss of quanta, and dephasing between their numbers.
+
+    Parameters
+    ----------
+    survival : float or ndarray, shape (...)
+        Probability that a quantum is still there [1].
+    coherence : float or ndarray, shape (...)
+        Factor on the coherence between neighbouring numbers beyond that loss [1], in [0, 1].
+    """
+
+    survival: Real = 1.0
+    coherence: Real = 1.0
+
+    def __post_init__(self) -> None:
+        checks.probability("Storage.survival", self.survival)
+        checks.probability("Storage.coherence", self.coherence)
+
+
+def storage(memory: Memory, time: Real) -> Storage:
+    r"""Storage of a mode for a time, :math:`e^{-t/T_1}` and :math:`e^{-t(1/T_2-1/2T_1)}`.
+
+    Parameters
+    ----------
+    memory : Memory
+        T1 and T2 of the mode that stores.
+    time : float or ndarray, shape (...)
+        Time [s], >= 0.
+    """
+    checks.number("storage: time", time, "s", at_least=0.0)
+    pure = max(0.0, 1 / memory.T2 - 1 / (2 * memory.T1))
+    return Storage(np.exp(-time / memory.T1), np.exp(-time * pure))
+
+
+def _light(seen: Detection, one: Idler, two: Idler, kept: tuple[Storage, Storage]) -> PairLight:
+    optics = arms_optics(seen)
+    eta = [np.asarray(i.capture * s.survival) for i, s in zip((one, two), kept, strict=True)]
+    lead = np.broadcast_shapes(
+        np.shape(optics.noise)[:-2],
+        *(np.shape(e) for e in eta),
+        *(np.shape(v) for i in (one, two) for v in (i.quanta, i.cross)),
+    )
+    idlers = np.zeros((*lead, 2, 2))
+    cross = np.broadcast_to(optics.t, (*lead, 4, 2)).copy()
+    for k, (idler, share) in enumerate(zip((one, two), eta, strict=True)):
+        idlers[..., k, k] = share * idler.quanta
+        cross[..., :, k] *= (np.sqrt(share) * idler.cross)[..., None]
+    return PairLight(np.broadcast_to(optics.noise, (*lead, 4, 4)), idlers, cross)
+
+
+def _click(
+    seen: Detection, one: Idler, two: Idler, kept: tuple[Storage, Storage]
+) -> tuple[Complex, NDArray[np.float64]]:
+    """State of the two idlers, up to one quantum each, and probability, for one detector."""
+    light = _light(seen, one, two, kept)
+    known = arms_optics(seen)
+    optics = Optics(
+        np.zeros((4, 0)),
+        np.zeros((4, 4)),
+        known.detector,
+        known.dark,
+        known.spare,
+        known.spare_noise,
+    )
+    asked = (1, 0) if seen.resolving else (CLICK, 0)
+    rho = pair_elements(light, optics, asked, (1, 1))
+    probability = np.asarray(pattern_probability(light, optics, asked))
+    state = rho.reshape(*rho.shape[:-4], 4, 4)
+    held = np.asarray(kept[0].coherence * np.asarray(kept[1].coherence))[..., None]
+    dephased = np.ones((*held.shape[:-1], 4, 4))
+    dephased[..., 1, 2] = dephased[..., 2, 1] = held[..., 0]
+    return np.asarray(state * dephased), probability
+
+
+def pair_click(
+    seen: Detection,
+    one: Idler,
+    two: Idler,
+    phase_rms: Real = 0.0,
+    kept: tuple[Storage, Storage] = (Storage(), Storage()),
+) -> Heralded:
+    r"""Herald on one click of either detector between two pair sources (L17, unequal arms L18).
+
+    Parameters
+    ----------
+    seen : Detection
+        What the detectors see: `noise_a` and `noise_b` are all quanta in the signal's mode there,
+        the pair light itself included; `tau_a` and `tau_b` count from the plane of `cross`.
+    one, two : Idler
+        What nodes A and B keep.
+    phase_rms : float or ndarray, shape (...)
+        Rms of the relative optical phase of the two arms [rad], Gaussian.
+    kept : tuple of two Storage
+        What happened to the idlers since; loss commutes with the click.
+
+    Returns
+    -------
+    Heralded
+        Qubit 1 is one idler quantum; what holds more is `beyond`, so the fidelity is that over the
+        whole bosonic space. Both patterns are summed, the other sign corrected by a Z.
+
+    Raises
+    ------
+    ParameterError
+        If the moments are no quantum state.
+
+    Source: Duan et al., Nature 414, 413 (2001); Krastanov et al., Phys. Rev. Lett. 127, 040503
+    (2021).
+
+    Examples
+    --------
+    >>> p = 0.05
+    >>> idler = Idler(p, (p * (1 + p)) ** 0.5)
+    >>> pair = pair_click(Detection(0.2, 0.2, 0.2 * p, 0.2 * p), idler, idler)
+    >>> print(f"{pair.probability:.8f} {pair.fidelity:.6f}")     # L17a, b
+    0.01960592 0.881201
+    """
+    checks.number("pair_click: phase_rms", phase_rms, "rad", at_least=0.0)
+    state, probability = _click(seen, one, two, kept)
+    lost = np.exp(-np.square(np.asarray(phase_rms)) / 2)[..., None]
+    factor = np.ones((*lost.shape[:-1], 4, 4))
+    factor[..., 1, 2] = factor[..., 2, 1] = lost[..., 0]
+    return _beside(2 * state * factor, 2 * probability)
+
+
+def pair_time_bin(
+    seen: Detection,
+    one: Idler,
+    two: Idler,
+    phase_change_rms: Real = 0.0,
+    early: tuple[Storage, Storage] = (Storage(), Storage()),
+    late: tuple[Storage, Storage] = (Storage(), Storage()),
+) -> Heralded:
+    r"""Herald on one click in each of two bins; the qubit is which rail holds the idler (L22i).
+
+    .. math:: \rho_{ab} \propto R^{(e)}\otimes R^{(l)}\ \text{on one idler quantum per node}
+
+    Parameters
+    ----------
+    seen : Detection
+        What the detectors see in each bin, as of `pair_click`.
+    one, two : Idler
+        What nodes A and B keep of each bin.
+    phase_change_rms : float or ndarray, shape (...)
+        Rms of the change of the relative phase from bin to bin [rad], Gaussian.
+    early, late : tuple of two Storage
+        What happened to the idlers of each bin since.
+
+    Returns
+    -------
+    Heralded
+        Qubit 0 is early, 1 late; heralds that left no quantum, or more than one, in a node are
+        `beyond`: `fidelity` counts them as errors, `checked.fidelity` is post-selected, and `kept`
+        is the probability of that post-selection. All four patterns are summed.
+
+    Source: Zhong et al., Phys. Rev. Lett. 124, 010511 (2020).
+    """
+    checks.number("pair_time_bin: phase_change_rms", phase_change_rms, "rad", at_least=0.0)
+    E, p_e = _click(seen, one, two, early)
+    L, p_l = _click(seen, one, two, late)
+    lost = np.exp(-np.square(np.asarray(phase_change_rms)) / 2)
+    coherence = lost * E[..., 2, 1] * L[..., 1, 2]
+    state = np.zeros((*np.broadcast_shapes(E.shape, (*coherence.shape, 4, 4))[:-2], 4, 4), complex)
+    # |A B> = early early, early late, late early, late late
+    state[..., 0, 0] = E[..., 3, 3] * L[..., 0, 0]
+    state[..., 1, 1] = E[..., 2, 2] * L[..., 1, 1]
+    state[..., 2, 2] = E[..., 1, 1] * L[..., 2, 2]
+    state[..., 3, 3] = E[..., 0, 0] * L[..., 3, 3]
+    state[..., 1, 2] = coherence
+    state[..., 2, 1] = np.conj(coherence)
+    return _beside(4 * state, 4 * p_e * p_l)
+
+
+def _beside(state: Complex, probability: NDArray[np.float64]) -> Heralded:
+    inside = np.einsum("...ii->...", state).real
+    return Heralded(state, np.maximum(0.0, probability - inside))
+
+
+def require_idlers(one: Idler | None, two: Idler | None) -> tuple[Idler, Idler]:
+    """Refuse pair protocols between nodes that make no pairs.
+
+    Raises
+    ------
+    ParameterError
+        If either node keeps no idler.
+    """
+    if one is None or two is None:
+        raise ParameterError(
+            "a pair protocol needs pair light from both nodes: pump both transducers blue"
+        )
+    return one, two
