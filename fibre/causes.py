@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cavities.constants import Real
-from fibre.elements import Background, Switch
+from cavities.errors import PhysicsError
+from fibre.elements import Background, Element, FibreSpan, Switch
 from fibre.herald import Detection, Heralded, Scheme
 from fibre.link import Link, budget, heralded, seen, when_known
 from fibre.memory import Memory
@@ -82,17 +83,17 @@ def _no_pump(seen_: Detection, link: Link) -> Detection:
 def _dark_line(link: Link) -> Link:
     """No light joins on the way: no Raman light, no crosstalk."""
     one, two = (
-        replace(
-            arm,
-            elements=tuple(
-                replace(e, neighbour_quanta=0.0) if isinstance(e, Switch) else e
-                for e in arm.elements
-                if not isinstance(e, Background)
-            ),
-        )
-        for arm in link.arms
+        replace(arm, elements=tuple(_in_the_dark(e) for e in arm.elements)) for arm in link.arms
     )
     return replace(link, arms=(one, two))
+
+
+def _in_the_dark(element: Element) -> Element:
+    if isinstance(element, Switch):
+        return replace(element, neighbour_quanta=0.0)
+    if isinstance(element, Background):
+        return replace(element, quanta=0.0)
+    return replace(element, classical=()) if isinstance(element, FibreSpan) else element
 
 
 def _true_switches(link: Link) -> Link:
@@ -202,3 +203,41 @@ def interplay(fidelity: float, shares: Sequence[tuple[str, float]]) -> float:
     away the harm of another, too.
     """
     return 1 - fidelity - sum(share for _, share in shares)
+
+
+def element_factors(link: Link, scheme: Scheme, fidelity: float) -> dict[tuple[str, str], float]:
+    r"""What each element on the way does to the delivered fidelity, :math:`F/F_{\\setminus k}` [1].
+
+    Parameters
+    ----------
+    link : Link
+        The link.
+    scheme : Scheme
+        Heralding scheme.
+    fidelity : float
+        Bell fidelity F of the delivered pair [1].
+
+    Returns
+    -------
+    dict of (str, str) to float
+        By arm and element name; left out where the link does not work without the element, as
+        without a filter. Below one: it costs fidelity. A mere loss costs what dark counts and
+        noise of later places gain on the photon.
+    """
+    found: dict[tuple[str, str], float] = {}
+    for side, arm in enumerate(link.arms):
+        for k, element in enumerate(arm.elements):
+            rest = (*arm.elements[:k], *arm.elements[k + 1 :])
+            arms = list(link.arms)
+            arms[side] = replace(arm, elements=rest)
+            other = replace(link, arms=(arms[0], arms[1]))
+            try:
+                photons, _ = budget(other)
+                seen_ = seen(photons, other.station)
+                pair = heralded(other, scheme, seen_)
+                without = float(np.max(when_known(other, scheme, seen_, pair)[0].fidelity))
+            except PhysicsError:
+                continue
+            if without > 0:
+                found[arm.name, element.name] = fidelity / without
+    return found

@@ -13,6 +13,7 @@ import numpy as np
 from cavities import checks
 from cavities.constants import LIGHT_SPEED, Real
 from cavities.errors import ParameterError, ValidityError
+from fibre.line_noise import Classical, raman_quanta
 from fibre.photon import Amplitude, Spectrum
 
 
@@ -180,6 +181,10 @@ class FibreSpan:
         Standard deviation of the attenuation among fibres of its kind [dB/m], >= 0.
     band_nm : tuple of two float, optional
         Wavelengths that it is specified for [nm].
+    classical : tuple of Classical
+        Classical channels that share it; their Raman light joins at its output.
+    carrier : float
+        Carrier of the photon [rad/s]; needed with classical channels.
     """
 
     name: str
@@ -190,8 +195,12 @@ class FibreSpan:
     basis: str = "guess"
     sigma: float = 0.0
     band_nm: tuple[float, float] | None = None
+    classical: tuple[Classical, ...] = ()
+    carrier: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.classical:
+            checks.number("FibreSpan.carrier", self.carrier, "rad/s", above=0.0)
         checks.number("FibreSpan.length", self.length, "m", at_least=0.0)
         checks.number("FibreSpan.attenuation", self.attenuation, "dB/m", at_least=0.0)
         checks.number(
@@ -228,7 +237,11 @@ class FibreSpan:
     def __call__(self, light: Travelling) -> Travelling:
         """Attenuate photon, noise and pump light alike, and let them travel."""
         lost = transmittance(self.attenuation * self.length)
-        return light.attenuated(lost).delayed(self.delay)
+        after = light.attenuated(lost).delayed(self.delay)
+        for channel in self.classical:
+            scattered = raman_quanta(channel, self.length, self.attenuation, self.carrier)
+            after = after.joined_by(scattered if np.ndim(scattered) else float(scattered))
+        return after
 
 
 @dataclass(frozen=True)

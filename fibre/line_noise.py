@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.constants import h as PLANCK
 
 from cavities import checks
-from cavities.constants import LIGHT_SPEED, Real, angular
+from cavities.constants import HBAR, LIGHT_SPEED, Real
 from cavities.errors import ParameterError
-from fibre.elements import transmittance
 
 
 @dataclass(frozen=True)
@@ -96,9 +94,7 @@ def raman_quanta(
         reach = np.exp(-c * L) * L * _mean_decay((a - c) * L)
     frequency = carrier / (2 * np.pi)
     per_hertz = (LIGHT_SPEED / frequency) ** 2 / LIGHT_SPEED
-    return np.asarray(
-        channel.power * channel.coefficient * reach * per_hertz / (PLANCK * frequency)
-    )
+    return np.asarray(channel.power * channel.coefficient * reach * per_hertz / (HBAR * carrier))
 
 
 def _mean_decay(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,8 +136,8 @@ def leaked_counts(
     checks.number("leaked_counts: carrier", carrier, "rad/s", above=0.0)
     checks.number("leaked_counts: rejection_db", rejection_db, "dB", at_least=0.0)
     checks.probability("leaked_counts: duty", duty)
-    photons = np.asarray(power) / (PLANCK / float(angular(1.0)) * carrier)
-    return np.asarray(duty * photons * transmittance(rejection_db))
+    photons = np.asarray(power) / (HBAR * carrier)
+    return np.asarray(duty * photons * 10.0 ** (-np.asarray(rejection_db) / 10))
 
 
 @dataclass(frozen=True)

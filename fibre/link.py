@@ -27,6 +27,7 @@ from fibre.herald import (
 from fibre.memory import Memory, QubitChannel, decay, depolarised, qubit_channel
 from fibre.photon import Photon, overlap
 from fibre.schedule import Schedule
+from fibre.waiting import multiplexed
 
 
 @dataclass(frozen=True)
@@ -577,6 +578,8 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
         )
     checked = final.checked.normalised
     hashing = final.kept * hashing_bound(checked)
+    announced = probability if schedule.modes == 1 else multiplexed(probability, schedule.modes)
+    modes = scheme.rounds * schedule.modes
     tau_a, tau_b = detection.tau_a, detection.tau_b
     found = LinkFigures(
         transmission_a=tau_a,
@@ -597,12 +600,12 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
         latency=latency,
         attempt_period=period,
         waiting=period / schedule.serial_time(*steps),
-        rate=probability / period,
-        delivered_rate=up * probability / period,
+        rate=announced / period,
+        delivered_rate=up * announced / period,
         hashing=hashing,
-        hashing_rate=up * probability / period * hashing,
-        relay_bound=relay_bound(tau_a, tau_b, scheme.rounds),
-        direct_bound=direct_bound(tau_a, tau_b, scheme.rounds),
+        hashing_rate=up * announced / period * hashing,
+        relay_bound=relay_bound(tau_a, tau_b, modes),
+        direct_bound=direct_bound(tau_a, tau_b, modes),
         separability=_separability(link, detection, scheme, pair),
         noise_threshold=noise_threshold(np.minimum(tau_a, tau_b)),
     )

@@ -9,11 +9,12 @@ import numpy as np
 
 from cavities import checks
 from cavities.constants import Real
+from fibre.waiting import Outage
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Timing of the attempts of one link that waits for each herald before it tries again.
+    """Timing of the attempts of one link; with one memory it waits for each herald.
 
     Parameters
     ----------
@@ -33,6 +34,13 @@ class Schedule:
         Share of the time that phase and frequency locks leave to the link [1], in (0, 1].
     hold : float
         Time a circuit through the switches is held [s], > 0; infinite if it is never changed.
+    memories : int
+        Memories per node that wait for a herald each, >= 1: with several, attempts follow each
+        other without waiting for the one before.
+    modes : int
+        Independent modes that share an attempt, in frequency or space, >= 1; one herald is kept.
+    outages : tuple of Outage
+        Down times that recur: calibration, relock, realignment.
     """
 
     reset: float = 0.0
@@ -43,8 +51,13 @@ class Schedule:
     repetition_rate: float = np.inf
     lock_duty: float = 1.0
     hold: float = np.inf
+    memories: int = 1
+    modes: int = 1
+    outages: tuple[Outage, ...] = ()
 
     def __post_init__(self) -> None:
+        checks.number("Schedule.memories", self.memories, "1", at_least=1)
+        checks.number("Schedule.modes", self.modes, "1", at_least=1)
         for name in ("reset", "flip", "feedback", "pump_on"):
             checks.number(f"Schedule.{name}", getattr(self, name), "s", at_least=0.0)
         checks.number("Schedule.pump_duty", self.pump_duty, "1", above=0.0, at_most=1.0)
@@ -71,9 +84,12 @@ class Schedule:
 
         Steps that follow each other add, limits that overlap take the maximum.
 
-        .. math:: T = \max(t_\mathrm{reset} + t_\mathrm{emit} + t_\mathrm{travel}
-                  + t_\mathrm{back} + t_\mathrm{feedback},
-                  \; R t_\mathrm{pump}/d_\mathrm{pump}, \; R/f_\mathrm{rep})
+        .. math:: T = \max[(t_\mathrm{reset} + t_\mathrm{emit} + t_\mathrm{travel}
+                  + t_\mathrm{back} + t_\mathrm{feedback})/M,
+                  \; t_\mathrm{reset} + t_\mathrm{emit},
+                  \; R t_\mathrm{pump}/d_\mathrm{pump}, \; R/f_\mathrm{rep}]
+
+        M memories per node wait for a herald each: pipelined operation.
 
         Parameters
         ----------
@@ -95,6 +111,9 @@ class Schedule:
         """
         serial = self.serial_time(rounds, gate, dead_time, travel, message)
         cooling = rounds * max(self.pump_on / self.pump_duty, 1 / self.repetition_rate)
+        if self.memories > 1:
+            own = self.reset + self.emission(rounds, gate, dead_time)
+            serial = np.maximum(serial / self.memories, own)
         return np.maximum(serial, cooling)
 
     def serial_time(
@@ -107,8 +126,10 @@ class Schedule:
     def availability(self, switch_time: float) -> float:
         """Share of the time in which attempts can be made [1].
 
-        Locks, and setting the switches once per circuit.
+        Locks, setting the switches once per circuit, and outages.
         """
         checks.number("Schedule.availability: switch_time", switch_time, "s", at_least=0.0)
         share = 1.0 if self.hold == np.inf else self.hold / (self.hold + switch_time)
+        for outage in self.outages:
+            share *= outage.availability
         return self.lock_duty * share

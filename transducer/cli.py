@@ -46,6 +46,14 @@ def _version(value: bool) -> None:
 devices = typer.Typer(no_args_is_help=False, rich_markup_mode=None, help="Published devices.")
 app.add_typer(devices, name="device")
 
+part_commands = typer.Typer(no_args_is_help=False, rich_markup_mode=None, help="Parts of links.")
+app.add_typer(part_commands, name="part")
+
+validations = typer.Typer(
+    no_args_is_help=False, rich_markup_mode=None, help="The tool against published experiments."
+)
+app.add_typer(validations, name="validate")
+
 
 @app.callback()
 def _root(
@@ -245,13 +253,69 @@ def merge(
 
 @app.command()
 def diff(
-    first: Annotated[Path, typer.Argument(help="An archive.")],
-    second: Annotated[Path, typer.Argument(help="An archive of the same points.")],
+    first: Annotated[Path, typer.Argument(help="An archive, or a scenario.")],
+    second: Annotated[
+        Path, typer.Argument(help="An archive of the same points, or another scenario.")
+    ],
 ) -> None:
-    """Which figures moved between two archives, by how much, and which inputs did."""
-    from transducer.sweep_report import show_diff
+    """What moved between two archives, or between the budgets of two scenarios, row by row."""
+    ends = {path.suffix == ".h5" for path in (first, second)}
+    if ends == {True}:
+        from transducer.sweep_report import show_diff
 
-    show_diff(first, second, _console())
+        show_diff(first, second, _console())
+        return
+    if ends == {True, False}:
+        raise ParameterError(
+            f"'{first}' and '{second}' cannot be compared: give two archives (.h5), or two "
+            "scenarios"
+        )
+    from transducer.budget_diff import show_budget_diff
+    from transducer.scenario import load_scenario
+
+    show_budget_diff(load_scenario(str(first)), load_scenario(str(second)), _console())
+
+
+@part_commands.command("list")
+def part_list(
+    category: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Only parts of this category, for example switch.", metavar="NAME"),
+    ] = None,
+) -> None:
+    """Every part of the catalogue and how its numbers are known."""
+    from fibre.part_file import MODELS
+    from transducer.part_report import show_parts
+
+    if category is not None and category not in MODELS:
+        raise ParameterError(
+            f"--category '{category}' is not one of {', '.join(MODELS)}; "
+            f"{nearest(category, MODELS)}"
+        )
+    show_parts(category, _console())
+
+
+@part_commands.command("show")
+def part_show(
+    key: Annotated[str, typer.Argument(help="A name from 'part list', or a TOML file.")],
+) -> None:
+    """One part: each number's range, status and address."""
+    from transducer.part_report import show_part
+
+    show_part(key, _console())
+
+
+@validations.command("links")
+def validate_links(
+    keys: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="Names in data/links; all by default."),
+    ] = None,
+) -> None:
+    """Published links: predicted against reported, and what each comparison is worth."""
+    from transducer.part_report import show_links
+
+    show_links(keys or [], _console())
 
 
 def _run_study(study: "Study", workers: int, dask: str | None) -> None:

@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cavities.constants import ordinary
 from cavities.numbers import count_by_status
+from fibre.distil import teleported_gate_fidelity
 from fibre.link import Row
+from fibre.purify import secret_key_fraction
 from transducer.simulation import ArmConversion, LinkReport, verdict
 
 
@@ -33,7 +37,14 @@ def show(report: LinkReport, console: Console) -> None:
             console.print(f"[dim]referee: {escape(found.referee.note)}[/dim]")
     console.print(_noise_table(report))
     console.print(_budget_table(report))
+    if report.cases:
+        console.print(_cases_table(report))
     console.print(_herald_table(report))
+    console.print(_causes_table(report))
+    if report.purified:
+        console.print(_after_table(report))
+    _show_wait(report, console)
+    _show_phase(report, console)
     counts = count_by_status(scenario.inputs)
     listed = ", ".join(f"{n} {status}" for status, n in counts.items())
     console.print(f"Rests on {len(scenario.inputs)} inputs: {listed}.")
@@ -109,26 +120,147 @@ def _budget_table(report: LinkReport) -> Table:
         "Link, each arm from the qubit to the click",
         "element",
         "arm",
+        "kind",
+        "band nm",
         "loss dB",
-        "worst dB",
+        "max",
+        "sigma",
         "sum dB",
-        "noise added",
-        "delay µs",
-        "basis",
+        "T",
+        "noise",
+        "F factor",
+        "µs",
+        "status",
     )
+    table.box, table.padding = SIMPLE_HEAD, (0, 1, 0, 0)  # room for the element's name
+    for column in table.columns[1:]:
+        column.no_wrap = True
     for arms, row in _folded(report):
+        factor = report.factors.get((row.arm, row.element))
         table.add_row(
             escape(row.element),
             arms,
+            row.kind,
+            "" if row.band_nm is None else "-".join(f"{nm:g}" for nm in row.band_nm),
             f"{float(row.loss_db):.2f}",
             f"{float(row.loss_db_max):.2f}",
+            f"{float(row.sigma_db):.2f}" if float(row.sigma_db) > 0 else "",
             f"{float(row.cumulative_db):.2f}",
-            f"{float(row.added_noise):.5f}" if float(row.added_noise) > 0 else "",
+            f"{float(row.transmittance):.3g}",
+            f"{float(row.added_noise):.2g}" if float(row.added_noise) > 0 else "",
+            "" if factor is None else f"{factor:.4f}",
             f"{1e6 * float(row.delay_s):.2f}" if float(row.delay_s) > 0 else "",
             row.basis,
             end_section=row.element == report.rows[-1].element,
         )
     return table
+
+
+def _cases_table(report: LinkReport) -> Table:
+    table = titled_table(
+        f"Totals, and what is left of {report.best.scheme.value}",
+        "case",
+        "arm A dB",
+        "arm B dB",
+        "P herald",
+        "pairs/s",
+        "F",
+        "ebit/s",
+    )
+    for case in report.cases:
+        f = case.figures
+        table.add_row(
+            case.name,
+            *(f"{loss:.2f}" for loss in case.losses_db),
+            f"{float(f.herald_probability):.3g}",
+            f"{float(f.delivered_rate):.3g}",
+            f"{float(f.fidelity):.4f}",
+            f"{float(f.hashing_rate):.3g}",
+        )
+    return table
+
+
+def _causes_table(report: LinkReport) -> Table:
+    schemes = [outcome.scheme.value for outcome in report.outcomes]
+    table = titled_table("Infidelity by cause: each switched off exactly, alone", "cause", *schemes)
+    shares = [dict(outcome.limits) for outcome in report.outcomes]
+    for name in dict.fromkeys(name for one in shares for name in one):
+        values = [one.get(name) for one in shares]
+        if any(value is not None and abs(value) >= 5e-7 for value in values):
+            table.add_row(name, *("-" if v is None else f"{v:+.6f}" for v in values))
+    rest = [f"{outcome.interplay:+.6f}" for outcome in report.outcomes]
+    table.add_row("the scheme itself, and causes that act together", *rest, end_section=True)
+    sums = [f"{1 - float(outcome.figures.fidelity):.6f}" for outcome in report.outcomes]
+    table.add_row("infidelity when both nodes know", *sums)
+    return table
+
+
+def _after_table(report: LinkReport) -> Table:
+    table = titled_table(
+        f"After the herald: two pairs of {report.best.scheme.value} into one",
+        "protocol",
+        "P success",
+        "F",
+        "pairs/s",
+        "ebit/s",
+        "key bit/s",
+        "gate F",
+    )
+    best = report.best
+    key = float(secret_key_fraction(best.pair.normalised))
+    f = best.figures
+    table.add_row(
+        "none",
+        "-",
+        f"{float(f.fidelity):.4f}",
+        f"{float(f.delivered_rate):.3g}",
+        f"{float(f.hashing_rate):.3g}",
+        f"{key * float(f.delivered_rate):.3g}",
+        f"{teleported_gate_fidelity(float(f.fidelity)):.4f}",
+    )
+    for found in report.purified:
+        key = float(secret_key_fraction(found.state))
+        table.add_row(
+            found.how.value,
+            f"{found.probability:.4f}",
+            f"{found.fidelity:.4f}",
+            f"{found.rate:.3g}",
+            f"{found.hashing_rate:.3g}",
+            f"{key * found.rate:.3g}",
+            f"{teleported_gate_fidelity(found.fidelity):.4f}",
+        )
+    return table
+
+
+def _show_wait(report: LinkReport, console: Console) -> None:
+    wait, wanted = report.wait, report.scenario.request
+    if wait is None:
+        return
+    many = "one pair" if wait.pairs == 1 else f"{wait.pairs} pairs at once"
+    kept = "" if wait.cutoff is None else f", each kept {wait.cutoff:.3g} s at most"
+    said = (
+        f"Time to {many}{kept}: median {wait.quantile(0.5):.3g} s, 99 % within "
+        f"{wait.quantile(0.99):.3g} s, mean {wait.mean:.3g} s"
+    )
+    if wanted.deadline is not None:
+        said += f"; within {wanted.deadline:g} s with probability {wait.by(wanted.deadline):.4g}"
+    console.print(said + ".")
+
+
+def _show_phase(report: LinkReport, console: Console) -> None:
+    registration = report.scenario.registration
+    if registration is None:
+        return
+    station = report.scenario.station
+    gap = report.scenario.schedule.gap(station.gate, station.detector.dead_time)
+    for what, shares in (
+        ("in one attempt", registration.within_attempt()),
+        ("between two rounds", registration.between_bins(gap)),
+    ):
+        parts = ", ".join(f"{name} {np.sqrt(value):.3g}" for name, value in vars(shares).items())
+        console.print(
+            f"Phase {what}: {shares.rms:.3g} rad rms ({parts}), coherence {shares.coherence:.4f}."
+        )
 
 
 def _folded(report: LinkReport) -> list[tuple[str, Row]]:
@@ -151,6 +283,8 @@ _LINES = (
     ("latency [µs]", "latency", "{:.5g}", 1e6),
     ("fidelity when the emission ended", "herald_fidelity", "{:.4f}", 1.0),
     ("fidelity when both nodes know", "fidelity", "{:.4f}", 1.0),
+    ("share kept by a check of both memories", "kept", "{:.4g}", 1.0),
+    ("fidelity of what is kept", "checked_fidelity", "{:.4f}", 1.0),
     ("negativity (> 0: entangled)", "negativity", "{:.4g}", 1.0),
     ("distillable ebits per second (hashing)", "hashing_rate", "{:.4g}", 1.0),
     ("ebits per attempt: relay bound", "relay_bound", "{:.4g}", 1.0),
@@ -170,8 +304,6 @@ def _herald_table(report: LinkReport) -> Table:
     for label, name, form, scale in _LINES:
         values = [float(getattr(outcome.figures, name)) for outcome in report.outcomes]
         table.add_row(escape(label), *(form.format(scale * value) for value in values))
-    causes = ["; ".join(f"{c} {gain:+.3f}" for c, gain in o.limits[:3]) for o in report.outcomes]
-    table.add_row("fidelity gained without", *causes)
     return table
 
 

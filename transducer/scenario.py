@@ -20,15 +20,23 @@ from cavities.pump import Plane, Pump, Sideband
 from cavities.sentences import validate
 from fibre import parts
 from fibre.detectors import Station
-from fibre.elements import Element, Loss
+from fibre.elements import Element, FibreSpan, Loss, Switch
+from fibre.fabrics import Fabric, Topology
 from fibre.herald import Scheme
+from fibre.line_noise import Classical
+from fibre.margins import Margins
 from fibre.memory import Memory
+from fibre.registration import Registration
 from fibre.schedule import Schedule
+from fibre.waiting import Outage
 from transducer.devices.base import Device
 from transducer.node import Emitter
 from transducer.published import Published, load_device
 from transducer.scenario_file import (
     ArmTable,
+    ClassicalTable,
+    PathEntry,
+    RegistrationTable,
     ScenarioFile,
     ScheduleTable,
     StationTable,
@@ -72,6 +80,25 @@ class ArmSetup:
 
 
 @dataclass(frozen=True)
+class Request:
+    """What a user of the link wants of it.
+
+    Parameters
+    ----------
+    pairs : int
+        Pairs held at once.
+    cutoff : float, optional
+        Age at which a stored pair is thrown away [s].
+    deadline : float, optional
+        Time by which they are wanted [s].
+    """
+
+    pairs: int = 1
+    cutoff: float | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A link ready to be evaluated.
 
@@ -97,6 +124,12 @@ class Scenario:
         Folder that user's files are relative to.
     files : dict of str to str
         Text of every device and part file it rests on, by ``kind/key``.
+    registration : Registration, optional
+        What holds the phases together, where the file says more than two sigmas.
+    request : Request
+        How many pairs are wanted at once, and by when.
+    margins : Margins
+        Loss held in reserve in each arm.
     """
 
     name: str
@@ -110,6 +143,9 @@ class Scenario:
     label: str
     folder: Path
     files: dict[str, str]
+    registration: Registration | None = None
+    request: Request = Request()
+    margins: Margins = Margins()
 
 
 def load_scenario(name: str | Path) -> Scenario:
@@ -250,6 +286,10 @@ def build_scenario(
         arms = (build.arm("A", file.arm_a), build.arm("B", file.arm_b))
         station = build.station(file.station, arms[0].device.carrier)
         schedule = build.schedule(file.schedule, arms)
+        registration = None
+        if file.registration is not None:
+            registration = build.registration(file.registration, station.detector.jitter)
+            station, schedule = _registered(registration, station, schedule)
     except (DataError, PhysicsError) as error:
         raise type(error)(f"{label}: {error}") from None
     except ArithmeticError:
@@ -271,7 +311,25 @@ def build_scenario(
         label,
         folder,
         build.files,
+        registration,
+        Request(file.request.pairs, file.request.cutoff_s, file.request.deadline_s),
+        Margins(file.margins.repair_db, file.margins.ageing_db),
     )
+
+
+def _registered(
+    registration: Registration, station: Station, schedule: Schedule
+) -> tuple[Station, Schedule]:
+    """Station and timing with the phase that the registration leaves."""
+    gap = schedule.gap(station.gate, station.detector.dead_time)
+    phased = replace(
+        station,
+        phase_rms=registration.within_attempt().rms,
+        phase_change_rms=registration.between_bins(gap).rms,
+    )
+    if registration.lock_time > 0:
+        schedule = replace(schedule, lock_duty=registration.duty)
+    return phased, schedule
 
 
 class _Builder:
@@ -336,7 +394,7 @@ class _Builder:
                 part, carrier, length_km=entry.length_km, count=entry.count
             )
             self._note(used)
-            elements.append(element)
+            elements.append(self._beside(element, entry, part, carrier))
         return ArmSetup(
             name,
             file.device,
@@ -346,6 +404,75 @@ class _Builder:
             tuple(elements),
             node.emission_efficiency.status,
             weakest(e.number for e in file.inputs if not e.key.startswith(NO_PART_IN_LOSS)),
+        )
+
+    def _beside(
+        self, element: Element, entry: PathEntry, part: parts.Part, carrier: float
+    ) -> Element:
+        """An element with what shares it: classical light in a fibre, neighbours in a switch."""
+        if isinstance(element, FibreSpan):
+            channels = tuple(self._classical(table) for table in entry.classical)
+            element = replace(element, classical=channels, carrier=carrier)
+        elif entry.classical:
+            raise DataError(
+                f"parts/{part.key}: 'classical' light shares a fibre; it has no place in a "
+                f"{part.category}"
+            )
+        if isinstance(element, Switch):
+            if entry.fabric is not None:
+                f = entry.fabric
+                element = Fabric(
+                    Topology(f.topology),
+                    element,
+                    f.ports,
+                    f.interstage_db,
+                    f.interstage_margin_db,
+                    f.modules,
+                ).path()
+            return replace(element, neighbour_quanta=entry.neighbour_quanta)
+        if entry.fabric is not None or entry.neighbour_quanta:
+            raise DataError(
+                f"parts/{part.key}: 'fabric' and 'neighbour_quanta' belong to a switch, not to a "
+                f"{part.category}"
+            )
+        return element
+
+    def _classical(self, table: ClassicalTable) -> Classical:
+        part = self._part(table.raman, table.override)
+        if not isinstance(part, parts.NoisePart):
+            raise DataError(
+                f"parts/{part.key}: 'classical.raman' names how classical light scatters, a noise "
+                f"part such as noise.raman.cband, not a {part.category}"
+            )
+        number = parts.stated(part, "raman_per_km_nm", part.values.raman_per_km_nm)
+        self._note(parts.inputs_of(part, ["values.raman_per_km_nm"]))
+        # 1/(km nm) is 1e6/m^2
+        return Classical(
+            1e-3 * 10 ** (table.power_dbm / 10),
+            1e6 * number.value,
+            table.attenuation_db_per_km / 1e3,
+            table.counter,
+        )
+
+    def registration(self, table: RegistrationTable, jitter: float) -> Registration:
+        """What holds the phases of both nodes together."""
+
+        def value(name: str) -> float:
+            number = getattr(table, name)
+            return 0.0 if number is None else self._value(number, f"registration.{name}")
+
+        return Registration(
+            float(angular(value("linewidth_a_hz"))),
+            float(angular(value("linewidth_b_hz"))),
+            table.shared_laser,
+            value("laser_delay_s"),
+            value("fibre_drift_rad_per_s"),
+            value("residual_rad"),
+            value("interval_s"),
+            value("lock_time_s"),
+            0.0,
+            float(angular(value("offset_rms_hz"))),
+            jitter / np.sqrt(8 * np.log(2)),
         )
 
     def _open(self, kind: str, name: str) -> None:
@@ -427,10 +554,14 @@ class _Builder:
             float(np.max(splitter.loss_db)),
             splitter.margin_db,
             splitter.basis,
-            self._value(table.phase_rms_rad, "station.phase_rms_rad"),
-            self._value(table.phase_change_rms_rad, "station.phase_change_rms_rad"),
+            self._optional(table.phase_rms_rad, "station.phase_rms_rad"),
+            self._optional(table.phase_change_rms_rad, "station.phase_change_rms_rad"),
             self._value(table.distinguishability, "station.distinguishability"),
+            self._optional(table.background_hz, "station.background_hz"),
         )
+
+    def _optional(self, number: Number | None, key: str) -> float:
+        return 0.0 if number is None else self._value(number, key)
 
     def schedule(self, table: ScheduleTable, arms: tuple[ArmSetup, ArmSetup]) -> Schedule:
         """Timing, limited by the slower device and the slower qubit."""
@@ -445,8 +576,18 @@ class _Builder:
             max(pulses, default=0.0),
             self._value(table.pump_duty, "schedule.pump_duty"),
             rate,
-            self._value(table.lock_duty, "schedule.lock_duty"),
+            1.0 if table.lock_duty is None else self._value(table.lock_duty, "schedule.lock_duty"),
             np.inf if table.hold_s is None else table.hold_s,
+            table.memories,
+            table.modes,
+            tuple(
+                Outage(
+                    outage.name,
+                    self._value(outage.interval_s, f"schedule.outages.{outage.name}.interval_s"),
+                    self._value(outage.duration_s, f"schedule.outages.{outage.name}.duration_s"),
+                )
+                for outage in table.outages
+            ),
         )
 
 

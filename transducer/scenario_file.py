@@ -64,12 +64,35 @@ class NodeTable(Strict):
     override: dict[str, object] = Field(default_factory=dict)
 
 
+class ClassicalTable(Strict):
+    """``[[arm.path.classical]]``: classical light in the same fibre, and how it scatters."""
+
+    power_dbm: float
+    raman: str
+    attenuation_db_per_km: AtLeastZero
+    counter: bool = False
+    override: dict[str, object] = Field(default_factory=dict)
+
+
+class FabricTable(Strict):
+    """``fabric`` of a path entry: many switches of one kind wired up."""
+
+    topology: Literal["single-stage", "crossbar", "benes", "spanke", "clos"]
+    ports: Annotated[int, Field(ge=2, le=65536)]
+    modules: Annotated[int, Field(ge=0)] = 0
+    interstage_db: AtLeastZero = 0.0
+    interstage_margin_db: AtLeastZero = 0.0
+
+
 class PathEntry(Strict):
     """``[[arm.path]]``: one part on the way to the station, in signal order."""
 
     part: str
     count: Annotated[int, Field(ge=1, le=64)] = 1
     length_km: AtLeastZero | None = None
+    classical: list[ClassicalTable] = Field(default_factory=list)
+    fabric: FabricTable | None = None
+    neighbour_quanta: AtLeastZero = 0.0
     override: dict[str, object] = Field(default_factory=dict)
 
 
@@ -94,10 +117,48 @@ class StationTable(Strict):
     detector: str
     splitter: str
     gate_s: AboveZero
-    phase_rms_rad: AssumedSize
-    phase_change_rms_rad: AssumedSize
+    phase_rms_rad: AssumedSize | None = None
+    phase_change_rms_rad: AssumedSize | None = None
     distinguishability: AssumedShare
+    background_hz: AssumedSize | None = None
     override: StationOverride = StationOverride()
+
+
+class RegistrationTable(Strict):
+    """``[registration]``: what holds the phases of both nodes together, instead of two sigmas."""
+
+    linewidth_a_hz: AssumedSize
+    linewidth_b_hz: AssumedSize
+    shared_laser: bool = False
+    laser_delay_s: AssumedSize | None = None
+    fibre_drift_rad_per_s: AssumedSize
+    residual_rad: AssumedSize
+    interval_s: AssumedSize
+    lock_time_s: AssumedSize | None = None
+    offset_rms_hz: AssumedSize | None = None
+
+
+class OutageTable(Strict):
+    """``[[schedule.outages]]``: a down time that recurs."""
+
+    name: Annotated[str, Field(min_length=1)]
+    interval_s: AssumedPositive
+    duration_s: AssumedSize
+
+
+class RequestTable(Strict):
+    """``[request]``: how many pairs are wanted at once, how long they keep, and by when."""
+
+    pairs: Annotated[int, Field(ge=1, le=64)] = 1
+    cutoff_s: AboveZero | None = None
+    deadline_s: AboveZero | None = None
+
+
+class MarginsTable(Strict):
+    """``[margins]``: loss held in reserve in each arm."""
+
+    repair_db: AtLeastZero = 0.0
+    ageing_db: AtLeastZero = 0.0
 
 
 class ScheduleTable(Strict):
@@ -106,8 +167,11 @@ class ScheduleTable(Strict):
     reset_s: AssumedSize
     feedback_s: AssumedSize
     pump_duty: AssumedShare
-    lock_duty: AssumedShare
+    lock_duty: AssumedShare | None = None
     hold_s: AboveZero | None = None
+    memories: Annotated[int, Field(ge=1)] = 1
+    modes: Annotated[int, Field(ge=1)] = 1
+    outages: list[OutageTable] = Field(default_factory=list)
     repetition_rate_hz: AssumedPositive | None = None
 
 
@@ -131,3 +195,27 @@ class ScenarioFile(Strict):
     arm_b: ArmTable
     station: StationTable
     schedule: ScheduleTable
+    registration: RegistrationTable | None = None
+    request: RequestTable = RequestTable()
+    margins: MarginsTable = MarginsTable()
+
+    @model_validator(mode="after")
+    def _one_phase(self) -> "ScenarioFile":
+        typed = (self.station.phase_rms_rad, self.station.phase_change_rms_rad)
+        if self.registration is None and None in typed:
+            raise ValueError(
+                "'station.phase_rms_rad' and 'station.phase_change_rms_rad' are missing; add them, "
+                "or a [registration] table that they follow from"
+            )
+        if self.registration is not None and typed != (None, None):
+            raise ValueError(
+                "[registration] gives the phase; leave 'station.phase_rms_rad' and "
+                "'station.phase_change_rms_rad' out"
+            )
+        timed = self.registration is not None and self.registration.lock_time_s is not None
+        if timed == (self.schedule.lock_duty is not None):
+            raise ValueError(
+                "the lock's share of the time is given once: as 'schedule.lock_duty', or as "
+                "'registration.lock_time_s' with 'registration.interval_s'"
+            )
+        return self

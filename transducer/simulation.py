@@ -4,7 +4,7 @@ Two devices, two qubits, two arms and a station become a rate, a fidelity and a 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,13 @@ from cavities.constants import ordinary
 from cavities.errors import DataError, ParameterError, PhysicsError
 from cavities.numbers import TRUSTED, Input, count_by_status
 from cavities.sentences import nearest
-from fibre.causes import interplay, shares_of
+from fibre.causes import element_factors, interplay, shares_of
 from fibre.figures import LinkFigures
 from fibre.herald import Heralded, Scheme
-from fibre.link import Row, budget, figures, seen
+from fibre.link import Link, Row, budget, evaluate_link, figures, seen
+from fibre.margins import Margins, degraded, totals
+from fibre.purify import Purification, Purified, purified
+from fibre.waiting import Attempts, Wait
 from transducer.chain import (
     bandwidth_of,
     convert,
@@ -123,6 +126,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Case:
+    """The best scheme at another loss of both arms.
+
+    Parameters
+    ----------
+    name : str
+        Typical, mean plus three sigma, worst case, or worst case with margins.
+    losses_db : tuple of two float
+        From emitter to click, arms A and B [dB].
+    figures : LinkFigures
+        What it gives then.
+    """
+
+    name: str
+    losses_db: tuple[float, float]
+    figures: LinkFigures
+
+
+@dataclass(frozen=True)
 class LinkReport:
     """All that `simulate` found.
 
@@ -145,6 +167,14 @@ class LinkReport:
         Those inputs.
     warnings : tuple of str
         What a reader must know, in sentences.
+    cases : tuple of Case
+        The best scheme at typical loss, at mean plus three sigma, in the worst case, with margins.
+    factors : dict of (str, str) to float
+        By arm and element: fidelity over that without the element [1].
+    purified : tuple of Purified
+        What two of the best scheme's pairs become.
+    wait : Wait, optional
+        Law of the time to the requested pairs.
     """
 
     scenario: Scenario
@@ -155,6 +185,10 @@ class LinkReport:
     uncertainty: dict[str, tuple[float, float]]
     varied_inputs: tuple[Input, ...]
     warnings: tuple[str, ...]
+    cases: tuple[Case, ...] = ()
+    factors: dict[tuple[str, str], float] = field(default_factory=dict)
+    purified: tuple[Purified, ...] = ()
+    wait: Wait | None = None
 
     @property
     def best(self) -> Outcome:
@@ -238,7 +272,59 @@ def _simulate(
         band,
         used,
         (*_warnings(scenario, conversions, engine), *said),
+        _cases(link, outcomes[0], rows, scenario.margins),
+        element_factors(link, outcomes[0].scheme, float(outcomes[0].figures.fidelity)),
+        _purified(link, outcomes[0]),
+        _wait(scenario, outcomes[0]),
     )
+
+
+def _cases(link: Link, best: Outcome, rows: Sequence[Row], margins: Margins) -> tuple[Case, ...]:
+    """Figures of the best scheme as the loss of both arms gets worse."""
+    found = totals(rows)
+    a, b = found[0], found[-1]
+    levels = [
+        ("typical", (a.typical_db, b.typical_db)),
+        ("mean + 3 sigma", (a.statistical_db, b.statistical_db)),
+        ("worst case", (a.worst_db, b.worst_db)),
+    ]
+    if margins.total_db > 0:
+        worst = (a.worst_db + margins.total_db, b.worst_db + margins.total_db)
+        levels.append(("worst case and margins", worst))
+    cases = []
+    for name, losses in levels:
+        extra = (losses[0] - a.typical_db, losses[1] - b.typical_db)
+        cases.append(Case(name, losses, evaluate_link(degraded(link, extra), best.scheme)))
+    return tuple(cases)
+
+
+def _purified(link: Link, best: Outcome) -> tuple[Purified, ...]:
+    """What two pairs of the best scheme become, where they are pairs of qubits."""
+    if best.scheme.pairs or float(best.figures.negativity) <= 0:
+        return ()
+    f = best.figures
+    memories = (link.arms[0].memory, link.arms[1].memory)
+    attempts = Attempts(float(f.herald_probability), float(f.attempt_period))
+    up = float(f.delivered_rate) / float(f.rate)
+    message = float(f.latency)
+    pair = best.pair.normalised
+    return tuple(purified(pair, how, memories, attempts, message, up) for how in Purification)
+
+
+def _wait(scenario: Scenario, best: Outcome) -> Wait | None:
+    """Law of the time to the requested pairs; the longest outage as it comes, others by share."""
+    f, wanted = best.figures, scenario.request
+    outages = scenario.schedule.outages
+    longest = max(outages, key=lambda outage: outage.duration, default=None)
+    share = float(f.delivered_rate) / float(f.rate)
+    if longest is not None:
+        share /= longest.availability
+    announced = float(f.rate) * float(f.attempt_period)  # of all modes together
+    attempts = Attempts(min(1.0, announced), float(f.attempt_period) / share)
+    if wanted.pairs > 1 and wanted.cutoff is not None:
+        longest = None  # pairs that expire while the link is down are not modelled: a share again
+        attempts = Attempts(min(1.0, announced), 1 / float(f.delivered_rate) * announced)
+    return Wait(attempts, wanted.pairs, wanted.cutoff, longest)
 
 
 def _conversions(

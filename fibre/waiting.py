@@ -1,0 +1,386 @@
+"""How long one waits for pairs: the whole law, not only its mean.
+
+Attempts succeed or fail, stored pairs expire at a cut-off, the link goes down for calibration.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cavities import checks
+from cavities.constants import Real
+from cavities.errors import ParameterError, ValidityError
+
+if TYPE_CHECKING:
+    from fibre.memory import Memory
+
+Array = NDArray[np.float64]
+State = NDArray[np.complex128]
+
+STEPS = 1 << 20
+"""Steps in which a law with a cut-off is tabulated."""
+REACH = 24.0
+"""Mean waits that the table covers: less than 1e-9 of the law lies beyond."""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A down time that recurs: calibration, relock, polarisation realignment.
+
+    Parameters
+    ----------
+    name : str
+        What it is for.
+    interval : float
+        Up time from one to the next [s], > 0.
+    duration : float
+        Time it takes [s], >= 0.
+    """
+
+    name: str
+    interval: float
+    duration: float
+
+    def __post_init__(self) -> None:
+        checks.number(f"Outage '{self.name}': interval", self.interval, "s", above=0.0)
+        checks.number(f"Outage '{self.name}': duration", self.duration, "s", at_least=0.0)
+
+    @property
+    def availability(self) -> float:
+        """Share of the time that it leaves [1]."""
+        return self.interval / (self.interval + self.duration)
+
+    def clock(self, up: Real) -> Array:
+        """Clock time at which so much up time has passed, counted from the end of an outage [s]."""
+        passed = np.asarray(up, dtype=np.float64)
+        # a wait that ends with an up interval need not sit through the outage behind it
+        outages = np.maximum(0.0, np.ceil(passed / self.interval * (1 - 1e-15)) - 1)
+        return np.asarray(passed + self.duration * outages)
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """A link that tries again and again.
+
+    Parameters
+    ----------
+    probability : float
+        Of a pair per attempt [1], in (0, 1].
+    period : float
+        Time per attempt [s], > 0.
+    """
+
+    probability: float
+    period: float
+
+    def __post_init__(self) -> None:
+        checks.number("Attempts.probability", self.probability, "1", above=0.0, at_most=1.0)
+        checks.number("Attempts.period", self.period, "s", above=0.0)
+
+    @property
+    def rate(self) -> float:
+        """Pairs per second [1/s]."""
+        return self.probability / self.period
+
+    def within(self, attempts: Real) -> Array:
+        """Probability of at least one pair in so many attempts [1]."""
+        n = np.asarray(attempts, dtype=np.float64)
+        if self.probability == 1.0:
+            return np.where(n > 0, 1.0, 0.0)
+        return np.asarray(-np.expm1(n * np.log1p(-self.probability)))
+
+
+def multiplexed(probability: Real, modes: Real) -> Array:
+    r"""Probability that at least one of M modes heralds, :math:`1-(1-p)^M` [1].
+
+    Parameters
+    ----------
+    probability : float or ndarray, shape (...)
+        Per mode p [1], in [0, 1].
+    modes : float or ndarray, shape (...)
+        Independent modes M in time, frequency or space that share an attempt, >= 1.
+
+    Examples
+    --------
+    >>> round(float(multiplexed(1e-3, 10)), 8)
+    0.00995512
+    """
+    checks.probability("multiplexed: probability", probability)
+    checks.number("multiplexed: modes", modes, "1", at_least=1.0)
+    p = np.asarray(probability, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.expm1(modes * np.log1p(-p)))
+
+
+def both_links(probability: Real) -> Array:
+    r"""Mean attempts until two links that try in parallel both have a pair (L20).
+
+    .. math:: \frac{3-2p}{p(2-p)}
+
+    Parameters
+    ----------
+    probability : float or ndarray, shape (...)
+        Of each link per attempt p [1], in (0, 1]; the first pair is kept.
+    """
+    checks.number("both_links: probability", probability, "1", above=0.0, at_most=1.0)
+    p = np.asarray(probability, dtype=np.float64)
+    return np.asarray((3 - 2 * p) / (p * (2 - p)))
+
+
+def measured_rate(rate: Real, dead_time: Real) -> Array:
+    r"""Rate behind a dead time that clicks do not prolong, :math:`R/(1+R\tau_d)` [1/s]."""
+    checks.number("measured_rate: rate", rate, "1/s", at_least=0.0)
+    checks.number("measured_rate: dead_time", dead_time, "s", at_least=0.0)
+    return np.asarray(rate / (1 + np.asarray(rate) * dead_time))
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The law of the time until k pairs are held at once.
+
+    Parameters
+    ----------
+    attempts : Attempts
+        The link.
+    pairs : int
+        k, >= 1.
+    cutoff : float, optional
+        Age at which a stored pair is thrown away [s]; None keeps all.
+    outage : Outage, optional
+        A down time; it stops attempts and storage clocks alike are not stopped: a cut-off shorter
+        than the outage is refused.
+    samples : int
+        Runs of a simulation, where the law has no closed form (three pairs or more, with a
+        cut-off).
+
+    Raises
+    ------
+    ParameterError
+        If k is below one, or a cut-off is shorter than one attempt where k > 1.
+    ValidityError
+        If a cut-off and an outage longer than it are asked together.
+    """
+
+    attempts: Attempts
+    pairs: int = 1
+    cutoff: float | None = None
+    outage: Outage | None = None
+    samples: int = 100_000
+
+    def __post_init__(self) -> None:
+        checks.number("Wait.pairs", self.pairs, "1", at_least=1)
+        checks.number("Wait.samples", self.samples, "1", at_least=100)
+        if self.cutoff is not None:
+            checks.number("Wait.cutoff", self.cutoff, "s", above=0.0)
+            if self.pairs > 1 and self.life < self.pairs - 1:
+                raise ParameterError(
+                    f"Wait.cutoff [s] of {self.cutoff:.3g} lets no {self.pairs} pairs live "
+                    f"together at one attempt per {self.attempts.period:.3g} s; keep them for at "
+                    f"least {(self.pairs - 1) * self.attempts.period:.3g} s"
+                )
+            if self.pairs > 1 and self.outage is not None and self.outage.duration > 0:
+                raise ValidityError(
+                    "Wait: a cut-off together with outages is not modelled: pairs would expire "
+                    "while the link is down; leave one of them out"
+                )
+
+    @property
+    def life(self) -> int:
+        """Attempts that a stored pair lives through."""
+        assert self.cutoff is not None
+        return int(np.floor(self.cutoff / self.attempts.period * (1 + 1e-12)))
+
+    @property
+    def _plain(self) -> bool:
+        return self.pairs == 1 or self.cutoff is None
+
+    def by(self, deadline: float) -> float:
+        """Probability of holding the pairs within a deadline [1], in [s] from the start."""
+        checks.number("Wait.by: deadline", deadline, "s", at_least=0.0)
+        up = self._up_time(deadline)
+        steps = np.floor(up / self.attempts.period * (1 + 1e-12))
+        if self._plain:
+            return float(self._negative_binomial(steps))
+        times, done = self._table()
+        return float(np.interp(steps, times, done, left=0.0))
+
+    def quantile(self, share: float) -> float:
+        """Time by which a share of all waits has ended [s]: 0.5 is the median."""
+        checks.number("Wait.quantile: share", share, "1", above=0.0, below=1.0)
+        if self._plain:
+            steps = self._steps_to(share)
+        else:
+            times, done = self._table()
+            if not share <= done[-1]:
+                raise ValidityError(
+                    f"Wait.quantile: the table ends at a share of {done[-1]:.6g}, got {share:g}; "
+                    "ask for less"
+                )
+            steps = float(times[int(np.searchsorted(done, share))])
+        up = steps * self.attempts.period
+        return float(up if self.outage is None else self.outage.clock(up))
+
+    @property
+    def mean(self) -> float:
+        """Mean wait [s], down times counted by their share."""
+        p = self.attempts.probability
+        if self._plain:
+            steps = self.pairs / p
+        elif self.pairs == 2:
+            # first pair, then gaps until one is short enough
+            steps = (1 + 1 / float(self.attempts.within(self.life))) / p
+        else:
+            steps = float(np.mean(self._simulated()))
+        up = steps * self.attempts.period
+        return up if self.outage is None else up / self.outage.availability
+
+    def _up_time(self, deadline: float) -> float:
+        if self.outage is None:
+            return deadline
+        cycle = self.outage.interval + self.outage.duration
+        whole = np.floor(deadline / cycle)
+        return float(whole * self.outage.interval + min(deadline % cycle, self.outage.interval))
+
+    def _negative_binomial(self, attempts: Real) -> Array:
+        """P(k successes within n attempts), the regularised incomplete beta function."""
+        from scipy.special import betainc
+
+        n = np.asarray(attempts, dtype=np.float64)
+        k = float(self.pairs)
+        enough = n >= k
+        return np.where(
+            enough, betainc(k, np.where(enough, n - k + 1, 1.0), self.attempts.probability), 0.0
+        )
+
+    def _steps_to(self, share: float) -> float:
+        """Fewest attempts with at least this probability, by bisection."""
+        low, high = self.pairs - 1.0, float(self.pairs)
+        while self._negative_binomial(high) < share:
+            low, high = high, 2 * high
+        while high - low > max(0.5, 1e-13 * high):
+            middle = np.floor((low + high) / 2) if high < 2**52 else (low + high) / 2
+            if middle in (low, high):
+                break
+            if self._negative_binomial(middle) >= share:
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _table(self) -> tuple[Array, Array]:
+        """Attempts, and the probability that the wait has ended by then."""
+        if self.pairs > 2:
+            steps = np.sort(self._simulated())
+            return steps, np.arange(1, len(steps) + 1) / len(steps)
+        return self._two_with_cutoff()
+
+    def _two_with_cutoff(self) -> tuple[Array, Array]:
+        r"""Two pairs with a cut-off: gaps between successes until one is at most `life`.
+
+        .. math:: \hat T(z) = \hat g(z)\,\frac{\hat g_{\le m}(z)}{1-\hat g_{>m}(z)}
+
+        inverted by a discrete Fourier transform on a coarse grid of attempts.
+        """
+        p, m = self.attempts.probability, self.life
+        mean = (1 + 1 / float(self.attempts.within(m))) / p
+        stride = max(1, int(np.ceil(REACH * mean / STEPS)))
+        if stride > max(1, m // 8) or stride * p > 0.02:
+            # the table would be coarser than the cut-off or the gaps: rates of a rare event
+            return self._rare_second()
+        size = int(np.ceil(REACH * mean / stride)) + 1
+        length = 2 * size
+        q = np.log1p(-p) if p < 1 else -np.inf
+        edges = np.arange(size + 1) * stride
+        tail = np.exp(q * edges) if p < 1 else (edges == 0) * 1.0
+        gap = tail[:-1] - tail[1:]  # a gap ends within (edge, next edge]
+        share = np.clip((m - edges[:-1]) / stride, 0.0, 1.0)
+        short = gap * share
+        g, s, long_ = (np.fft.rfft(v, length) for v in (gap, short, gap - short))
+        law = np.fft.irfft(g * s / (1 - long_), length)[:size]
+        times = np.asarray(edges[1:] - (stride - 1) / 2, dtype=np.float64)
+        return times, np.asarray(np.minimum(1.0, np.cumsum(law)))
+
+    def _rare_second(self) -> tuple[Array, Array]:
+        """A second pair that is rarely in time: a geometric number of tries, nearly exponential."""
+        p = self.attempts.probability
+        hit = float(self.attempts.within(self.life))
+        mean = (1 + 1 / hit) / p
+        times = np.linspace(0.0, REACH * mean, 4096)
+        return times, -np.expm1(-times / mean)
+
+    def _simulated(self) -> Array:
+        """Attempts until k pairs live together, one number per run; the seed is fixed."""
+        rng = np.random.default_rng(20_261)
+        k, m, p = self.pairs, self.life, self.attempts.probability
+        total = np.zeros(self.samples)
+        recent = np.zeros((self.samples, k - 1))
+        seen = np.zeros(self.samples, dtype=int)
+        open_ = np.arange(self.samples)
+        for _ in range(1_000_000):
+            gap = rng.geometric(p, len(open_)).astype(float)
+            total[open_] += gap
+            recent[open_] = np.roll(recent[open_], 1, axis=1)
+            recent[open_, 0] = gap
+            seen[open_] += 1
+            alive = (seen[open_] >= k) & (np.sum(recent[open_], axis=1) <= m)
+            open_ = open_[~alive]
+            if len(open_) == 0:
+                return total
+        raise ValidityError(
+            f"Wait: {self.pairs} pairs hardly ever live together within {self.cutoff:g} s at "
+            f"{self.attempts.rate:.3g} pairs/s; keep them longer, or ask for fewer"
+        )
+
+
+def stored(
+    state: State, memories: "tuple[Memory, Memory]", attempts: Attempts, cutoff: float | None = None
+) -> State:
+    r"""A pair that waits for the next success, averaged over the law of that wait (L20).
+
+    .. math:: \bar\rho = \frac{p\,E\,(1-qE)^{-1}[1-(qE)^m]}{1-q^m}\rho,
+              \qquad E = e^{\mathcal L T},\; q = 1-p
+
+    Parameters
+    ----------
+    state : ndarray of complex, shape (4, 4)
+        The pair when it is stored.
+    memories : tuple of two Memory
+        Of A and B.
+    attempts : Attempts
+        Of the link it waits for.
+    cutoff : float, optional
+        Longest wait [s]: the average is over the waits that end in time.
+
+    Returns
+    -------
+    ndarray of complex, shape (4, 4)
+        Averaged state; its trace is kept.
+
+    Notes
+    -----
+    Each factor :math:`e^{-t/T}` averages to :math:`pe^{-T_a/T}/(1-qe^{-T_a/T})`, which is
+    R/(R + 1/T) for short attempts.
+    """
+    from fibre.memory import decay, qubit_channel
+
+    p, T = attempts.probability, attempts.period
+    basis = np.eye(16, dtype=np.complex128).reshape(16, 4, 4)
+    one, two = (qubit_channel(memory, T) for memory in memories)
+    E = decay(basis, one, two).reshape(16, 16).T  # one attempt, as a matrix on vec(rho)
+    q = 1 - p
+    average = p * E @ np.linalg.inv(np.eye(16) - q * E)
+    norm = 1.0
+    if cutoff is not None:
+        m = int(np.floor(cutoff / T * (1 + 1e-12)))
+        if m < 1:
+            raise ParameterError(
+                f"stored: a cut-off of {cutoff:.3g} s is shorter than one attempt of {T:.3g} s"
+            )
+        # decay over m attempts at once: exponents, not a power of a matrix
+        late = decay(basis, *(qubit_channel(memory, m * T) for memory in memories))
+        kept = np.exp(m * np.log1p(-p)) if p < 1 else 0.0
+        average = average @ (np.eye(16) - kept * late.reshape(16, 16).T)
+        norm = 1 - kept
+    return np.asarray((average @ state.reshape(16) / norm).reshape(4, 4))
