@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.fuzz import fuzz
 from benchmarks.kills import kills
+from benchmarks.links import digits, gaussian_herald, whole_links
 from benchmarks.reduced import evolutions, herald
 from benchmarks.sweeps import archive_overhead, many
 
@@ -245,6 +246,8 @@ def main() -> None:
         table.add_row(*measure())
     for row in (*evolutions(), *herald()):
         table.add_row(*row)
+    for measure in (gaussian_herald, whole_links, digits):
+        table.add_row(*measure())
     table.add_row(*archive_overhead())
     table.add_row(*many(10**6))
     table.add_row(*kills())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fibre.patterns import Optics
 
 State = NDArray[np.complex128]
+Array = NDArray[np.float64]
 
 PSI_PLUS = np.array([0.0, 1.0, 1.0, 0.0]) / np.sqrt(2)
 """Target state, basis |A B> = 00, 01, 10, 11.
@@ -160,32 +161,80 @@ def click_operator(seen: Detection) -> NDArray[np.float64]:
 
     # behind the beam splitter: s = <d_j^dag d_j>, r = <d_+^dag d_->
     s, r = (n_a + n_b) / 2, (n_a - n_b) / 2
-    rho = r / (1 + s)
-    sigma_1 = (s + n_a * n_b) / (1 + s)  # Schur complement of 1 + N, minus one
-    sigma = 1 + sigma_1
     weight = (1 - p_d) * np.exp(-K * np.log1p(s))
-    ratio_log = np.log1p(-np.asarray(p_d)) - K * np.log1p(sigma_1)
-    ratio, missing = np.exp(ratio_log), -np.expm1(ratio_log)
+    ratio_log = np.log1p(-np.asarray(p_d)) - K * np.log1p(fresh(n_a, n_b))
+    parts = click_parts((t_a, t_b), (s, r), M, ratio_log)
+    shape = np.broadcast_shapes(np.shape(weight), np.shape(parts[3]), np.shape(parts[4]))
+    out = np.zeros((*shape, 4, 4))
+    for index, element in enumerate(parts[:4]):
+        out[..., index, index] = weight * element
+    out[..., 1, 2] = out[..., 2, 1] = weight * parts[4]
+    return out
 
+
+def fresh(noise_a: Real, noise_b: Real) -> Array:
+    """Noise of one detector once the other is found empty, per mode [quanta]: a Schur complement.
+
+    Parameters
+    ----------
+    noise_a, noise_b : float or ndarray, shape (...)
+        Noise per mode that each arm brings to a balanced splitter [quanta], >= 0.
+    """
+    n_a, n_b = np.asarray(noise_a, dtype=np.float64), np.asarray(noise_b, dtype=np.float64)
+    s = (n_a + n_b) / 2
+    return np.asarray((s + n_a * n_b) / (1 + s))
+
+
+def click_parts(
+    brightness: tuple[Array, Array],
+    noise: tuple[Array, Array],
+    overlap: Real,
+    ratio_log: Real,
+    ceilings: tuple[Real, Real] = (1.0, 1.0),
+) -> tuple[Array, Array, Array, Array, Array]:
+    r"""One detector's click over its silence weight, element by element, without cancellation.
+
+    .. math:: \mathrm{per}\,G - e^{\rho}\,\mathrm{per}(G - d)
+
+    with :math:`G = c - Q` when the other detector is silent and :math:`G - d` when both are.
+
+    Parameters
+    ----------
+    brightness : tuple of two ndarray, shape (...)
+        Squared amplitudes of the arms' photons at the splitter [1].
+    noise : tuple of two ndarray, shape (...)
+        s and r: half the sum and half the difference of the arms' noise per mode [quanta].
+    overlap : float or ndarray, shape (...)
+        Amplitude overlap of the photons [1].
+    ratio_log : float or ndarray, shape (...)
+        ρ, logarithm of the weight of both silent over one silent [1], <= 0.
+    ceilings : tuple of two float or ndarray, shape (...)
+        c of each arm: 1 for emitters, b/(1+b) for idlers of b quanta [1].
+
+    Returns
+    -------
+    tuple of five ndarray, shape (...)
+        Elements 00, 01, 10, 11 and the coherence 01-10.
+    """
+    (t_a, t_b), (s, r), M = brightness, noise, overlap
+    c_a, c_b = ceilings
+    rho = r / (1 + s)
+    sigma = 1 + (s + s**2 - r**2) / (1 + s)
+    ratio, missing = np.exp(ratio_log), -np.expm1(ratio_log)
     root = np.sqrt(t_a * t_b)
     q_aa, q_bb, q_ab = t_a / (2 * (1 + s)), t_b / (2 * (1 + s)), -M * root / (2 * (1 + s))
     d_aa = t_a * (1 - rho) ** 2 / (2 * sigma)
     d_bb = t_b * (1 + rho) ** 2 / (2 * sigma)
     d_ab = M * root * (1 - rho**2) / (2 * sigma)
-
-    e_00 = missing
-    e_10 = missing * (1 - q_aa) + ratio * d_aa
-    e_01 = missing * (1 - q_bb) + ratio * d_bb
-    both = d_aa * (1 - q_bb) + d_bb * (1 - q_aa) - d_aa * d_bb - d_ab**2 - 2 * q_ab * d_ab
-    e_11 = missing * ((1 - q_aa) * (1 - q_bb) + q_ab**2) + ratio * both
-    cross = ratio * d_ab - missing * q_ab
-
-    shape = np.broadcast_shapes(np.shape(weight), np.shape(e_11), np.shape(cross))
-    out = np.zeros((*shape, 4, 4))
-    for index, element in enumerate((e_00, e_01, e_10, e_11)):
-        out[..., index, index] = weight * element
-    out[..., 1, 2] = out[..., 2, 1] = weight * cross
-    return out
+    g_aa, g_bb = c_a - q_aa, c_b - q_bb
+    both = d_aa * g_bb + d_bb * g_aa - d_aa * d_bb - d_ab**2 - 2 * q_ab * d_ab
+    return (
+        np.asarray(missing),
+        np.asarray(missing * g_bb + ratio * d_bb),
+        np.asarray(missing * g_aa + ratio * d_aa),
+        np.asarray(missing * (g_aa * g_bb + q_ab**2) + ratio * both),
+        np.asarray(ratio * d_ab - missing * q_ab),
+    )
 
 
 def arms_optics(seen: Detection) -> "Optics":
@@ -220,7 +269,8 @@ def arms_optics(seen: Detection) -> "Optics":
         for mode in (u, w):
             noise[..., mode, mode] = s
             noise[..., mode, (mode + 2) % 4] = r
-    return Optics(t, noise, (0, 0, 1, 1), seen.dark, (K - 2, K - 2), (s, s))
+    cross = noise[..., [0, 2], :][..., [0, 2]]
+    return Optics(t, noise, (0, 0, 1, 1), seen.dark, (K - 2, K - 2), (s, s), cross)
 
 
 def _one_photon(seen: Detection) -> NDArray[np.float64]:

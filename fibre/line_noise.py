@@ -180,8 +180,9 @@ class Cascade:
             )
         for eta in self.transmissions:
             checks.number("Cascade.transmissions", eta, "1", above=0.0, at_most=1.0)
-        for n in (*self.occupations, self.incoming):
+        for n in self.occupations:
             checks.number("Cascade.occupations", n, "quanta", at_least=0.0)
+        checks.number("Cascade.incoming", self.incoming, "quanta", at_least=0.0)
 
     @property
     def transmission(self) -> float:

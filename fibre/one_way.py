@@ -74,14 +74,14 @@ def direct_dual_rail(transmission: Real, noise_out: Real, kept: Storage | None =
     >>> print(f"{pair.checked.fidelity:.10f}")     # L12f
     0.8055555556
     """
-    p00, p10, p01, p11, c = thermal_loss_elements(transmission, noise_out)
     late = kept or Storage()
     s, d = np.asarray(late.survival), np.asarray(late.coherence) ** 2
-    right, wrong = s * p11 * p00 / 2, s * p10 * p01 / 2
-    state = np.zeros((*np.broadcast_shapes(right.shape), 4, 4), dtype=np.complex128)
+    p00, p10, p01, p11, c = thermal_loss_elements(s * transmission, s * noise_out)
+    right, wrong = p11 * p00 / 2, p10 * p01 / 2
+    state = np.zeros((*np.broadcast_shapes(right.shape, d.shape), 4, 4), dtype=np.complex128)
     state[..., 1, 1] = state[..., 2, 2] = right
     state[..., 0, 0] = state[..., 3, 3] = wrong
-    state[..., 1, 2] = state[..., 2, 1] = s * d * c**2 / 2
+    state[..., 1, 2] = state[..., 2, 1] = d * c**2 / 2
     return Heralded(state, np.maximum(0.0, 1 - 2 * (right + wrong)))
 
 
@@ -130,6 +130,8 @@ class Squeezed:
         a, b = (np.asarray(t, float) for t in transmissions)
         checks.probability("Squeezed.through: transmissions", a)
         checks.probability("Squeezed.through: transmissions", b)
+        for noise in noises:
+            checks.number("Squeezed.through: noises", noise, "quanta", at_least=0.0)
         return Squeezed(
             a * self.first + noises[0], b * self.second + noises[1], np.sqrt(a * b) * self.cross
         )

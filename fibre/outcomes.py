@@ -10,6 +10,7 @@ positive stays exact to the last digits, however rare.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from math import lgamma
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from cavities.errors import ParameterError
 
 Parts = NDArray[np.inexact]
 """Shape (..., r): the r parts of a quantity; the last part is the outcome that is asked for."""
+
+LARGEST = 128
+"""Parts up to which an outcome is computed: seven clicks at once."""
 
 CLICK = -1
 """Outcome of a threshold detector that fires, whatever the number of photons."""
@@ -35,7 +39,7 @@ class Outcomes:
     Raises
     ------
     ParameterError
-        If there is no detector, a number is below -1, or the parts would exceed 4096.
+        If there is no detector, a number is below -1, or the parts would exceed 128.
     """
 
     asked: tuple[int, ...]
@@ -46,10 +50,12 @@ class Outcomes:
                 "Outcomes.asked must give one number per detector, at least one: 0 for silent, "
                 f"{CLICK} for a click, n for exactly n photons; got {self.asked}"
             )
-        if self.size > 4096:
+        if any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) for n in self.asked):
+            raise ParameterError(f"Outcomes.asked must be whole numbers, got {self.asked}")
+        if self.size > LARGEST:
             raise ParameterError(
-                f"Outcomes.asked: {self.asked} needs {self.size} parts, more than 4096; ask fewer "
-                "detectors or fewer photons at once"
+                f"Outcomes.asked: {self.asked} needs {self.size} parts, more than {LARGEST}; ask "
+                "fewer detectors or fewer photons at once"
             )
 
     @property
@@ -176,6 +182,18 @@ class Outcomes:
             out[..., c] = (one[..., c] + carried) / (1 - diagonal)
         return out
 
+    def power(self, one: Parts, factor: Parts, times: int) -> Parts:
+        """A part list times a factor so many times; a negative number divides."""
+        total, square, left = one, factor, abs(times)
+        while left:
+            if left % 2:
+                if times < 0:
+                    total = self.over(total, self.constant(1.0) - square)
+                else:
+                    total = self.times(total, square)
+            square, left = self.times(square, square), left // 2
+        return total
+
 
 def _table(asked: int) -> NDArray[np.float64]:
     size = 2 if asked == CLICK else asked + 1
@@ -229,8 +247,5 @@ def polynomial(
                     after[key] = after[key] + term if key in after else term
             ways = after
     total = ways[tuple(0 for _ in rows)]
-    norm = 1.0
-    for counts in (rows, columns):
-        for n in counts:
-            norm *= float(np.prod(np.arange(1, n + 1)))
-    return np.asarray(total / np.sqrt(norm))
+    norm = sum(lgamma(n + 1) for counts in (rows, columns) for n in counts)
+    return np.asarray(total * np.exp(-norm / 2))

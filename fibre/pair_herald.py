@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cavities import checks
 from cavities.constants import Real
 from cavities.errors import ParameterError
-from fibre.herald import Detection, Heralded, arms_optics
+from fibre.herald import Detection, Heralded, arms_optics, click_parts, fresh
 from fibre.memory import Memory
 from fibre.outcomes import CLICK
 from fibre.patterns import Optics, PairLight, pair_elements, pattern_probability
@@ -97,9 +97,15 @@ def _light(seen: Detection, one: Idler, two: Idler, kept: tuple[Storage, Storage
 
 
 def _click(
-    seen: Detection, one: Idler, two: Idler, kept: tuple[Storage, Storage]
+    seen: Detection, one: Idler, two: Idler, kept: tuple[Storage, Storage], phase: Real = 1.0
 ) -> tuple[Complex, NDArray[np.float64]]:
-    """State of the two idlers, up to one quantum each, and probability, for one detector."""
+    """State of the two idlers, up to one quantum each, and probability, for one detector.
+
+    `phase` is a further factor on the coherence.
+    """
+    held = np.asarray(kept[0].coherence) * np.asarray(kept[1].coherence) * phase
+    if not seen.resolving and np.all(np.asarray(seen.overlap) == 1.0):
+        return _alike(seen, one, two, kept, held)
     light = _light(seen, one, two, kept)
     known = arms_optics(seen)
     optics = Optics(
@@ -109,15 +115,70 @@ def _click(
         known.dark,
         known.spare,
         known.spare_noise,
+        known.spare_cross,
     )
     asked = (1, 0) if seen.resolving else (CLICK, 0)
     rho = pair_elements(light, optics, asked, (1, 1))
     probability = np.asarray(pattern_probability(light, optics, asked))
-    state = rho.reshape(*rho.shape[:-4], 4, 4)
-    held = np.asarray(kept[0].coherence * np.asarray(kept[1].coherence))[..., None]
-    dephased = np.ones((*held.shape[:-1], 4, 4))
-    dephased[..., 1, 2] = dephased[..., 2, 1] = held[..., 0]
-    return np.asarray(state * dephased), probability
+    elements = rho.reshape(*rho.shape[:-4], 4, 4)
+    lead = np.broadcast_shapes(elements.shape[:-2], held.shape)
+    state = np.broadcast_to(elements, (*lead, 4, 4)).copy()
+    state[..., 1, 2] *= held
+    state[..., 2, 1] *= held
+    return state, probability
+
+
+def _alike(
+    seen: Detection,
+    one: Idler,
+    two: Idler,
+    kept: tuple[Storage, Storage],
+    held: NDArray[np.float64],
+) -> tuple[Complex, NDArray[np.float64]]:
+    r"""The same in closed form for photons that overlap fully.
+
+    Idlers found empty leave signals of :math:`n' = n - \tau m^2/(1+b)`; with them the click is that
+    of two emitters of brightness :math:`\tau m^2/(1+b)^2` under a ceiling of b/(1+b).
+    """
+    K, p_d = np.asarray(seen.noise_modes, float), np.asarray(seen.dark, float)
+    total, left, bright, ceiling, front = [], [], [], [], np.asarray(1.0)
+    arriving = ((seen.tau_a, seen.noise_a), (seen.tau_b, seen.noise_b))
+    for (tau, noise), idler, storage_ in zip(arriving, (one, two), kept, strict=True):
+        share = np.asarray(idler.capture * storage_.survival, float)
+        b, square = share * idler.quanta, share * np.asarray(tau) * np.square(idler.cross)
+        n = np.asarray(noise, float)
+        if np.any(square > np.minimum(n * (b + 1), b * (n + 1)) * (1 + 1e-9)):
+            raise ParameterError(
+                "pair_click: these moments are no quantum state: |m|^2 of a pair is at most "
+                "n_s (n_i + 1) and n_i (n_s + 1)"
+            )
+        total.append(n)
+        left.append(np.maximum(0.0, n - square / (1 + b)))
+        bright.append(square / (1 + b) ** 2)
+        ceiling.append(b / (1 + b))
+        front = front / (1 + b)
+    s, s_left = (total[0] + total[1]) / 2, (left[0] + left[1]) / 2
+    own, quiet = np.log1p(fresh(left[0], left[1])), np.log1p(-p_d)
+    one_mode = np.all(K == 1.0)
+    spare: Real = 0.0 if one_mode else (K - 1) * np.log1p(fresh(total[0], total[1]))
+    others = (1 - p_d) * (1.0 if one_mode else np.exp(-(K - 1) * np.log1p(s)))
+    parts = click_parts(
+        (bright[0], bright[1]),
+        (s_left, (left[0] - left[1]) / 2),
+        1.0,
+        quiet - own - spare,
+        (ceiling[0], ceiling[1]),
+    )
+    weight = front * others / (1 + s_left)
+    lead = np.broadcast_shapes(weight.shape, parts[3].shape, parts[4].shape, held.shape)
+    state = np.zeros((*lead, 4, 4), dtype=np.complex128)
+    for index, element in enumerate(parts[:4]):
+        state[..., index, index] = weight * element
+    state[..., 1, 2] = state[..., 2, 1] = weight * held * parts[4]
+    # one silent, less both silent: with sigma = fresh(total) the weight of both is 1/(1 + sigma)
+    sigma = fresh(total[0], total[1])
+    fires = -np.expm1(quiet - spare - np.log1p(sigma))
+    return state, np.broadcast_to(np.asarray(others / (1 + s) * fires), lead)
 
 
 def pair_click(
@@ -164,11 +225,10 @@ def pair_click(
     0.01960592 0.881201
     """
     checks.number("pair_click: phase_rms", phase_rms, "rad", at_least=0.0)
-    state, probability = _click(seen, one, two, kept)
-    lost = np.exp(-np.square(np.asarray(phase_rms)) / 2)[..., None]
-    factor = np.ones((*lost.shape[:-1], 4, 4))
-    factor[..., 1, 2] = factor[..., 2, 1] = lost[..., 0]
-    return _beside(2 * state * factor, 2 * probability)
+    lost = np.exp(-np.square(np.asarray(phase_rms)) / 2)
+    state, probability = _click(seen, one, two, kept, lost)
+    state *= 2
+    return _beside(state, 2 * probability)
 
 
 def pair_time_bin(
@@ -220,7 +280,7 @@ def pair_time_bin(
 
 
 def _beside(state: Complex, probability: NDArray[np.float64]) -> Heralded:
-    inside = np.einsum("...ii->...", state).real
+    inside = sum(state[..., k, k].real for k in range(4))
     return Heralded(state, np.maximum(0.0, probability - inside))
 
 

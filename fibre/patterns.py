@@ -44,6 +44,10 @@ class Optics:
         gate holds.
     spare_noise : tuple of float or ndarray, shape (...)
         Their quanta per mode, per detector [quanta].
+    spare_cross : ndarray, shape (..., j, j), optional
+        Correlations between the detectors of one spare mode [quanta], with `spare_noise` on the
+        diagonal. The whole number of spare modes that all detectors share is counted with it, a
+        fraction beyond as if detectors were independent.
 
     Raises
     ------
@@ -57,9 +61,14 @@ class Optics:
     dark: Real = 0.0
     spare: tuple[Real, ...] = ()
     spare_noise: tuple[Real, ...] = ()
+    spare_cross: Parts | None = None
 
     def __post_init__(self) -> None:
         d = len(self.detector)
+        if d == 0:
+            raise ParameterError(
+                "Optics.detector is empty: an arm with no detector cannot herald; name at least one"
+            )
         if np.ndim(self.t) < 2 or np.shape(self.t)[-2] != d:
             raise ParameterError(
                 f"Optics.t must have one row per detected mode, {d}, got shape {np.shape(self.t)}"
@@ -86,13 +95,18 @@ class Optics:
                 "Optics.t must not amplify: the largest eigenvalue of t†t is at most 1, got "
                 f"{most:.6g}; linear optics loses light or keeps it"
             )
-        skew = np.max(np.abs(self.noise - np.swapaxes(np.conj(self.noise), -1, -2)))
-        low = float(np.min(np.linalg.eigvalsh(self.noise)))
-        if not (skew <= 1e-9 and low >= -1e-12):
+        low = _lowest("Optics.noise", self.noise)
+        if not low >= -1e-10:
             raise ParameterError(
-                "Optics.noise [quanta] must be Hermitian and positive, got an eigenvalue of "
-                f"{low:.3g} and an asymmetry of {float(skew):.3g}"
+                "Optics.noise [quanta] must be a positive matrix, got an eigenvalue of "
+                f"{low:.3g} of its largest"
             )
+        _together(
+            "Optics",
+            (self.t, 2),
+            (self.noise, 2),
+            *((np.asarray(v), 0) for v in (self.dark, *self.spare, *self.spare_noise)),
+        )
 
     @property
     def detectors(self) -> int:
@@ -112,6 +126,44 @@ class Optics:
                 f"{self.detectors} detectors need {self.detectors} outcomes, got {tuple(asked)}"
             )
         return Outcomes(tuple(asked))
+
+
+def _lowest(what: str, matrix: Parts) -> float:
+    """Lowest eigenvalue of a Hermitian matrix over its largest [1].
+
+    Raises
+    ------
+    ParameterError
+        If an entry is not finite, or the matrix is not Hermitian.
+    """
+    if not np.all(np.isfinite(matrix)):
+        raise ParameterError(f"{what} [quanta] must be finite, got {np.asarray(matrix)!r:.60}")
+    scale = max(float(np.max(np.abs(matrix))), np.finfo(float).tiny)
+    skew = float(np.max(np.abs(matrix - np.swapaxes(np.conj(matrix), -1, -2)))) / scale
+    if not skew <= 1e-9:
+        raise ParameterError(
+            f"{what} [quanta] must be Hermitian, it differs from its adjoint by {skew:.3g} of its "
+            "largest entry"
+        )
+    return float(np.min(np.linalg.eigvalsh(np.asarray(matrix) / scale)))
+
+
+def _together(what: str, *arrays: tuple[Parts, int]) -> tuple[int, ...]:
+    """Common leading shape of arrays whose last axes are not a batch.
+
+    Raises
+    ------
+    ParameterError
+        If they do not broadcast.
+    """
+    shapes = [np.shape(array)[: np.ndim(array) - own] for array, own in arrays]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ParameterError(
+            f"{what}: its fields must broadcast against each other, got batches of "
+            f"{', '.join(map(str, shapes))}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -152,25 +204,37 @@ class PairLight:
                 "PairLight takes signals (d, d), idlers (k, k) and cross (d, k), got shapes "
                 f"{np.shape(self.signals)}, {np.shape(self.idlers)}, {np.shape(self.cross)}"
             )
-        lead = np.broadcast_shapes(
-            np.shape(self.signals)[:-2], np.shape(self.idlers)[:-2], np.shape(self.cross)[:-2]
-        )
-        # <v v^dag> of v = (d, b^dag), antinormal on the idlers: a state has no negative variance
+        lead = _together("PairLight", (self.signals, 2), (self.idlers, 2), (self.cross, 2))
+        for name in ("signals", "idlers"):
+            if (
+                np.shape(getattr(self, name))[-1]
+                and _lowest(f"PairLight.{name}", getattr(self, name)) < -1e-10
+            ):
+                raise ParameterError(f"PairLight.{name} [quanta] must be a positive matrix")
+        if not np.all(np.isfinite(self.cross)):
+            raise ParameterError("PairLight.cross [quanta] must be finite")
+        if d == 0 or k == 0:
+            return
+        # <v v^dag> of v = (d, b^dag): normal on one side, antinormal on the other, is a variance
         whole = np.zeros((*lead, d + k, d + k), dtype=np.complex128)
         whole[..., :d, :d] = self.signals
-        whole[..., d:, d:] = np.swapaxes(self.idlers, -1, -2) + np.eye(k)
+        whole[..., d:, d:] = np.swapaxes(self.idlers, -1, -2)
         whole[..., :d, d:] = self.cross
         whole[..., d:, :d] = np.swapaxes(np.conj(self.cross), -1, -2)
-        other = whole.copy()
-        other[..., :d, :d] += np.eye(d)
-        other[..., d:, d:] -= np.eye(k)
-        scale = 1 + float(np.max(np.abs(whole)))
-        low = min(float(np.min(np.linalg.eigvalsh(w))) for w in (whole, other))
-        if not low >= -1e-9 * scale:
+        low = np.inf
+        for vacuum in (np.repeat([0.0, 1.0], [d, k]), np.repeat([1.0, 0.0], [d, k])):
+            own = whole + np.diag(vacuum)
+            scale = np.sqrt(np.einsum("...ii->...i", own).real)
+            root = np.where(scale > 1e-140, scale, 1.0)  # an empty mode shares nothing
+            low = min(
+                low,
+                float(np.min(np.linalg.eigvalsh(own / (root[..., :, None] * root[..., None, :])))),
+            )
+        if not low >= -1e-9:
             raise ParameterError(
                 "PairLight: these moments are no quantum state, they undercut the uncertainty "
-                f"relation by {-low:.3g} quanta; |m|^2 of one pair is at most n_s (n_i + 1) and "
-                "n_i (n_s + 1)"
+                f"relation by {-low:.3g} of a mode's variance; |m|^2 of one pair is at most "
+                "n_s (n_i + 1) and n_i (n_s + 1)"
             )
 
     def stored(self, efficiency: Sequence[float] | NDArray[np.float64]) -> "PairLight":
@@ -246,10 +310,15 @@ def _elements(
                     entry = entry + factor[..., None] * K[a][b]
             row.append(entry)
         grown.append(row)
+    whole = 0
+    if optics.spare_cross is not None and optics.spare:
+        whole = int(np.floor(min(float(np.min(modes)) for modes in optics.spare)))
+        one, _ = _counted(optics.spare_cross, tuple(range(optics.detectors)), out)
+        weight = out.power(weight, one.real, whole)
     for k in range(optics.detectors):
         weight = out.times(weight, out.dark(k, optics.dark))
         if optics.spare:
-            own = out.spare(k, optics.spare[k], optics.spare_noise[k])
+            own = out.spare(k, np.asarray(optics.spare[k]) - whole, optics.spare_noise[k])
             weight = out.times(weight, own)
     weight = weight * np.asarray(front)[..., None]
     levels = [n + 1 for n in numbers]
@@ -373,6 +442,11 @@ def pair_elements(
         )
     if np.any(optics.noise):
         raise ParameterError("pair_elements: put the noise into PairLight.signals, not into Optics")
+    if np.shape(light.signals)[-1] != len(optics.detector):
+        raise ParameterError(
+            f"pair_elements: light in {np.shape(light.signals)[-1]} signal modes needs as many "
+            f"detected modes, got {len(optics.detector)}"
+        )
     R = np.eye(k) + np.swapaxes(light.idlers, -1, -2)
     u = np.linalg.solve(R, np.swapaxes(np.conj(light.cross), -1, -2))  # (1+B^T)^-1 m^dag
     left = light.signals - light.cross @ u  # signals once the idlers are found empty
@@ -380,7 +454,7 @@ def pair_elements(
     S = np.eye(left.shape[-1]) + left
     udag = np.swapaxes(np.conj(u), -1, -2)
     y = np.linalg.solve(S, udag)
-    silent = np.eye(k) - np.linalg.inv(R) - u @ y
+    silent = np.linalg.solve(R, np.swapaxes(light.idlers, -1, -2)) - u @ y
     front = 1 / np.linalg.det(R).real
     found = _elements(optics, optics.asks(asked), left, y, silent, front, numbers)
     lead = found.ndim - 2 * k

@@ -24,6 +24,12 @@ from fibre.herald import Detection, Heralded, single_click, two_click
 Protocol = Literal["single-click", "two-click", "reflection", "pair-source", "direct", "other"]
 
 
+class BellShare(Number):
+    """Share of the Bell states that linear optics tells apart, in (0, 1/2]."""
+
+    value: Annotated[float, Field(gt=0, le=0.5)]
+
+
 class ArmOfLink(Strict):
     """``[arm_a]``, ``[arm_b]``: what a photon passes from the emitter to the click."""
 
@@ -41,7 +47,7 @@ class StationOfLink(Strict):
     dark_rate_hz: NonNegative | None = None
     window_s: Positive | None = None
     phase_rms_rad: NonNegative | None = None
-    bell_states: Share | None = None
+    bell_states: BellShare | None = None
 
 
 class NodesOfLink(Strict):
@@ -88,6 +94,10 @@ class LinkFile(Strict):
     reported: ReportedOfLink = ReportedOfLink()
 
 
+JUDGED = ("independent", "consistent")
+"""What a comparison must be worth to be judged in sigmas."""
+
+
 @dataclass(frozen=True)
 class LinkClaim:
     """One reported figure beside its prediction.
@@ -105,7 +115,8 @@ class LinkClaim:
     inputs : tuple of Input
         Numbers that the prediction rests on.
     worth : str
-        What a match says: independent, consistent, tuned, identity, illustration, or none.
+        What a match says: independent, consistent, tuned, identity, illustration, upper bound
+        (an error is not stated), or none.
     why : str
         Why nothing can be predicted, or what the model leaves out.
     """
@@ -127,9 +138,9 @@ class LinkClaim:
 
     @property
     def deviation(self) -> float | None:
-        """Difference in units of the reported sigma [1], where one is stated."""
+        """Difference in units of the reported sigma [1], where that can be judged."""
         sigmas = self.reported.sigmas
-        if self.predicted is None or sigmas is None:
+        if self.predicted is None or sigmas is None or self.worth not in JUDGED:
             return None
         difference = self.predicted - self.reported.value
         sigma = sigmas[1] if difference > 0 else sigmas[0]
@@ -212,9 +223,11 @@ def claims_of(file: LinkFile) -> list[LinkClaim]:
             value, rests = float(pair.probability) * rate, [*used, *rate_inputs]
         elif pair is not None:
             said = "the attempt rate is not known"
-        if figure == "probability":
+        if figure != "fidelity":
             rests = [e for e in rests if not e.key.startswith(("nodes.", "station.phase"))]
         worth = "none" if value is None else worth_of(rests)
+        if value is not None and figure == "fidelity" and said:
+            worth = "upper bound"
         found.append(LinkClaim(file.key, figure, number, value, tuple(rests), worth, said))
     return found
 
@@ -237,14 +250,19 @@ def _transmission(file: LinkFile, arm: ArmOfLink, name: str) -> tuple[float | No
 
 def _heralded(file: LinkFile) -> tuple[Heralded | None, list[Input], str]:
     if file.protocol not in ("single-click", "two-click"):
-        return None, [], f"a {file.protocol} link: no model of it here"
+        return None, [], f"no model of this kind of link here: {file.protocol}"
     tau_a, used_a = _transmission(file, file.arm_a, "arm_a")
     tau_b, used_b = _transmission(file, file.arm_b, "arm_b")
     used = [*used_a, *used_b]
     if tau_a is None or tau_b is None:
         return None, used, "the transmissions of the arms are not known"
     station = file.station
-    used += [_input(file, f"station.{key}", number) for key, number in numbers_in(station)]
+    silent = "bell_states" if file.protocol == "single-click" else "phase_rms_rad"
+    used += [
+        _input(file, f"station.{key}", number)
+        for key, number in numbers_in(station)
+        if key != silent
+    ]
     dark = 0.0
     if station.dark_probability is not None:
         dark = station.dark_probability.value

@@ -115,7 +115,7 @@ def show_links(names: Sequence[str], console: Console) -> None:
     console.print(
         "Worth: independent, all inputs read in the source; consistent, some are secondary; "
         "illustration, some are recalled or guessed, so neither pass nor fail; tuned and identity "
-        "say nothing.\n"
+        "say nothing; upper bound, an error is not stated and counts as none.\n"
     )
 
 
