@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavities import checks
+from cavities.errors import ParameterError
 
 State = NDArray[np.complex128]
 
@@ -26,6 +27,42 @@ def entropy_bits(state: State) -> NDArray[np.float64]:
     """
     values = np.clip(np.linalg.eigvalsh(state), 1e-300, None)
     return np.asarray(-np.sum(values * np.log2(values), axis=-1))
+
+
+def require_state(what: str, state: State) -> None:
+    """Refuse what is no normalised density matrix of two qubits.
+
+    Parameters
+    ----------
+    what : str
+        What it is called in the sentence.
+    state : ndarray of complex, shape (..., 4, 4)
+        The state.
+
+    Raises
+    ------
+    ParameterError
+        If shape, trace, Hermiticity or positivity fail; it says by how much.
+
+    Examples
+    --------
+    >>> require_state("pair", np.diag([0.5, 0.6, -0.1, 0.0]) + 0j)
+    Traceback (most recent call last):
+    ...
+    cavities.errors.ParameterError: pair must be positive, its lowest eigenvalue is -0.1
+    """
+    if np.shape(state)[-2:] != (4, 4) or not np.all(np.isfinite(state)):
+        raise ParameterError(f"{what} must be finite 4 x 4 matrices, got shape {np.shape(state)}")
+    trace = np.einsum("...ii->...", state)
+    off = float(np.max(np.abs(trace - 1)))
+    if off > 1e-6:
+        raise ParameterError(f"{what} must have a trace of 1, it misses it by {off:.3g}; normalise")
+    skew = float(np.max(np.abs(state - np.swapaxes(np.conj(state), -1, -2))))
+    if skew > 1e-8:
+        raise ParameterError(f"{what} must be Hermitian, it differs from its adjoint by {skew:.3g}")
+    low = float(np.min(np.linalg.eigvalsh(state)))
+    if low < -1e-8:
+        raise ParameterError(f"{what} must be positive, its lowest eigenvalue is {low:.3g}")
 
 
 def hashing_bound(state: State) -> NDArray[np.float64]:

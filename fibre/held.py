@@ -218,6 +218,10 @@ class Sight(Protocol):
     def dark(self) -> Real:
         """Dark probability per gate and detector [1]."""
 
+    @property
+    def resolving(self) -> bool:
+        """Whether a click is exactly one photon."""
+
 
 def clicks(seen: Sight, numbers: tuple[int, int]) -> Array:
     r"""Elements of "this detector clicks, the other is silent" between photon numbers.
@@ -245,6 +249,8 @@ def clicks(seen: Sight, numbers: tuple[int, int]) -> Array:
     The difference is an integral of its derivative along :math:`1-Q_\pm+s\Delta`, a polynomial in s
     with terms of one sign: Gauss-Legendre is exact, and nothing cancels at any transmission.
     """
+    if seen.resolving:
+        return _one_photon(seen, numbers)
     t_a, t_b, M = np.broadcast_arrays(
         np.asarray(seen.tau_a, float),
         np.asarray(seen.tau_b, float),
@@ -283,6 +289,24 @@ def clicks(seen: Sight, numbers: tuple[int, int]) -> Array:
     grown = (*lead, 1, 1, 1, 1)
     k, f = np.broadcast_to(kept, lead).reshape(grown), np.broadcast_to(fires, lead).reshape(grown)
     return np.asarray(k * (difference + f * quiet))
+
+
+def _one_photon(seen: Sight, numbers: tuple[int, int]) -> Array:
+    """Elements of "exactly one photon here, none there"."""
+    from fibre.patterns import Optics, click_elements
+
+    fields = (seen.tau_a, seen.tau_b, seen.overlap, seen.noise_modes)
+    t_a, t_b, M, K = np.broadcast_arrays(*(np.asarray(f, float) for f in fields))
+    mean = (np.asarray(seen.noise_a) + np.asarray(seen.noise_b)) / 2
+    t = np.zeros((*t_a.shape, 4, 2))
+    for detector, sign in ((0, 1.0), (2, -1.0)):
+        t[..., detector, 0] = np.sqrt(t_a / 2)
+        t[..., detector, 1] = sign * M * np.sqrt(t_b / 2)
+        t[..., detector + 1, 1] = sign * np.sqrt(np.maximum(0.0, 1 - M**2) * t_b / 2)
+    extra = np.maximum(K - 1.0, 0.0)
+    none = np.zeros((4, 4))
+    optics = Optics(t, none, (0, 0, 1, 1), seen.dark, (extra, extra), (mean, mean))
+    return np.asarray(click_elements(optics, (1, 0), numbers).real)
 
 
 def herald_held(

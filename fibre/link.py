@@ -425,11 +425,6 @@ def _heralded_held(link: Link, scheme: Scheme, detection: Detection) -> Heralded
     """The same for photons that carry a joint state; what the nodes did is in it already."""
     from fibre.held import Held, herald_held
 
-    if detection.resolving:
-        raise ValidityError(
-            "photons that carry a joint state are heralded by threshold detectors only; choose a "
-            "detector that does not resolve numbers, or the scattering engine"
-        )
     one, two = link.arms
     arriving = ((detection.tau_a, detection.noise_a), (detection.tau_b, detection.noise_b))
     held, passed, shares = [], [], []

@@ -33,16 +33,20 @@ class Idler:
         :math:`m=|\langle a b\rangle|` with the light that travels, at emission [quanta], >= 0.
     capture : float
         Probability that one of its quanta is caught by the memory [1], in (0, 1].
+    noise : float
+        Thermal quanta that the way into the memory adds, in it [quanta], >= 0.
     """
 
     quanta: Real
     cross: Real
     capture: float = 1.0
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         checks.number("Idler.quanta", self.quanta, "quanta", at_least=0.0)
         checks.number("Idler.cross", self.cross, "quanta", at_least=0.0)
         checks.number("Idler.capture", self.capture, "1", above=0.0, at_most=1.0)
+        checks.number("Idler.noise", self.noise, "quanta", at_least=0.0)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def _light(seen: Detection, one: Idler, two: Idler, kept: tuple[Storage, Storage
     idlers = np.zeros((*lead, 2, 2))
     cross = np.broadcast_to(optics.t, (*lead, 4, 2)).copy()
     for k, (idler, share) in enumerate(zip((one, two), eta, strict=True)):
-        idlers[..., k, k] = share * idler.quanta
+        idlers[..., k, k] = share * idler.quanta + kept[k].survival * idler.noise
         cross[..., :, k] *= (np.sqrt(share) * idler.cross)[..., None]
     return PairLight(np.broadcast_to(optics.noise, (*lead, 4, 4)), idlers, cross)
 
@@ -145,7 +149,8 @@ def _alike(
     arriving = ((seen.tau_a, seen.noise_a), (seen.tau_b, seen.noise_b))
     for (tau, noise), idler, storage_ in zip(arriving, (one, two), kept, strict=True):
         share = np.asarray(idler.capture * storage_.survival, float)
-        b, square = share * idler.quanta, share * np.asarray(tau) * np.square(idler.cross)
+        b = share * idler.quanta + np.asarray(storage_.survival) * idler.noise
+        square = share * np.asarray(tau) * np.square(idler.cross)
         n = np.asarray(noise, float)
         if np.any(square > np.minimum(n * (b + 1), b * (n + 1)) * (1 + 1e-9)):
             raise ParameterError(

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cavities import checks
-from cavities.errors import ParameterError
-from fibre.distil import hashing_bound
+from fibre.distil import hashing_bound, require_state
 from fibre.herald import Heralded
 from fibre.memory import Memory, decay, qubit_channel
 from fibre.waiting import Attempts, stored
@@ -76,13 +75,8 @@ def purify(one: State, two: State, how: Purification) -> Heralded:
     >>> print(f"{better.probability:.3f} {better.fidelity:.3f}")
     0.245 1.000
     """
-    for state in (one, two):
-        trace = np.einsum("...ii->...", state).real
-        if np.shape(state)[-2:] != (4, 4) or np.any(np.abs(trace - 1) > 1e-6):
-            raise ParameterError(
-                "purify: pairs are normalised 4 x 4 density matrices, got shape "
-                f"{np.shape(state)} and a trace of {float(np.ravel(trace)[0]):.6g}"
-            )
+    for name, state in (("one", one), ("two", two)):
+        require_state(f"purify: {name}", state)
     if how is Purification.EPL:
         return Heralded(_after_cnot(one, two, ((1, 1),)))
     pairs = [_FLIP @ state @ _FLIP for state in (one, two)]
@@ -201,6 +195,7 @@ def secret_key_fraction(state: State) -> NDArray[np.float64]:
     >>> round(float(secret_key_fraction(np.outer(PSI_PLUS, PSI_PLUS))), 12)
     1.0
     """
+    require_state("secret_key_fraction: state", state)
     wrong_z = (state[..., 0, 0] + state[..., 3, 3]).real
     turned = 2 * (state[..., 1, 2] + state[..., 0, 3]).real
     errors = (wrong_z, (1 - turned) / 2)

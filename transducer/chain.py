@@ -177,6 +177,11 @@ def _emitted(
     engine: str,
 ) -> Photon:
     """Photon at the transducer's output."""
+    if setup.emitter.line_noise > 0 and engine in ("pulse", "node"):
+        raise ValidityError(
+            f"arm {setup.name}: the {engine} engine takes a cold microwave line; use the "
+            "scattering engine, or give the line's noise to the device's waveguide bath"
+        )
     pulse = setup.pump.pulse_length if setup.pump is not None else None
     if pulse is not None:
         if engine != "pulse":

@@ -301,9 +301,10 @@ def received(photon: Photon, setup: ArmSetup) -> Photon:
     )
     company = tuple(replace(c, shape=c.shape * passed) for c in photon.company)
     own = (*company, Company(1.0, np.asarray(down.noise_out)))
-    return replace(photon, wave=wave, company=own, pump_flux=0.0).attenuated(
-        setup.emitter.efficiency
-    )
+    caught = replace(photon, wave=wave, company=own, pump_flux=0.0)
+    caught = caught.attenuated(setup.emitter.efficiency)
+    line = setup.emitter.line_noise
+    return caught.joined_by(line) if line > 0 else caught
 
 
 def _path(photon: Photon, arm: Arm, backwards: bool) -> Photon:
@@ -366,9 +367,8 @@ def _teleport(scenario: Scenario, red: Link, blue: Link) -> LinkFigures:
     travel = _travel(one) + _travel(two)
     held = storage(one.memory, travel)
     caught = source.idler.capture * held.survival
-    moments = Squeezed(
-        caught * source.idler.quanta, noise, np.sqrt(caught * tau) * source.idler.cross
-    )
+    at_home = caught * source.idler.quanta + held.survival * source.idler.noise
+    moments = Squeezed(at_home, noise, np.sqrt(caught * tau) * source.idler.cross)
     zero = Heralded(np.zeros((4, 4), dtype=np.complex128), 1.0)
     found = _figures(red, zero, (tau, tau), (noise, noise), travel, travel, 1)
     up = float(found.delivered_rate)

@@ -35,11 +35,9 @@ class Emitter:
     idle : float
         Time the node keeps the qubit under its own dynamics after the emission [s], >= 0; the
         link's memory takes over from its end.
-
-    Notes
-    -----
-    The microwave path to the transducer is cold: what its loss brings in is part of the waveguide
-    bath of the device.
+    line_noise : float
+        Thermal quanta per mode that the microwave path brings to the transducer's port [quanta],
+        >= 0, beside the waveguide bath of the device.
     """
 
     memory: Memory
@@ -48,8 +46,10 @@ class Emitter:
     efficiency: float = 1.0
     offset: float = 0.0
     idle: float = 0.0
+    line_noise: float = 0.0
 
     def __post_init__(self) -> None:
+        checks.number("Emitter.line_noise", self.line_noise, "quanta", at_least=0.0)
         checks.probability("Emitter.bright", self.bright)
         checks.number("Emitter.photon_fwhm", self.photon_fwhm, "s", above=0.0)
         checks.number("Emitter.efficiency", self.efficiency, "1", above=0.0, at_most=1.0)
@@ -102,7 +102,7 @@ def emit(
     r"""Photon at the transducer's optical output.
 
     .. math:: v(\omega) = \sqrt{\epsilon}\,S(\omega)\,u(\omega-\delta),
-              \qquad N(\omega) = N_\mathrm{out}(\omega)
+              \qquad N(\omega) = N_\mathrm{out}(\omega) + |S(\omega)|^2 n_\mathrm{line}
 
     Parameters
     ----------
@@ -132,7 +132,10 @@ def emit(
             "make the grid with SpectralGrid.resolving"
         )
     amplitude = np.sqrt(emitter.efficiency) * conversion.amplitude * u
-    return sent(Wave(grid, amplitude, conversion.noise_out), emitter, carrier, pump_light)
+    noise = conversion.noise_out
+    if emitter.line_noise > 0:
+        noise = noise + np.abs(conversion.amplitude) ** 2 * emitter.line_noise
+    return sent(Wave(grid, amplitude, noise), emitter, carrier, pump_light)
 
 
 def sent(

@@ -74,7 +74,10 @@ def emit_pairs(
     u = gaussian_amplitude(grid.omega - emitter.offset, emitter.photon_fwhm)
     share = grid.weight * np.abs(u) ** 2
     idler = Idler(
-        float(np.sum(share * n_e)), float(np.sum(share * np.abs(found.m))), emitter.efficiency
+        float(np.sum(share * n_e)),
+        float(np.sum(share * np.abs(found.m))),
+        emitter.efficiency,
+        emitter.line_noise,
     )
     flux, offset = device.pump_light(pump)
     return Photon(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cavities import data
+from cavities.baths import thermal_occupation
 from cavities.constants import angular
 from cavities.envelope import Ramped
 from cavities.errors import DataError, PhysicsError
@@ -20,10 +21,10 @@ from cavities.pump import Plane, Pump, Sideband
 from cavities.sentences import validate
 from fibre import parts
 from fibre.detectors import Station
-from fibre.elements import Element, FibreSpan, Loss, Switch
+from fibre.elements import Element, FibreSpan, Loss, Switch, transmittance
 from fibre.fabrics import Fabric, Topology
 from fibre.herald import Scheme
-from fibre.line_noise import Classical
+from fibre.line_noise import Cascade, Classical
 from fibre.margins import Margins
 from fibre.memory import Memory
 from fibre.registration import Registration
@@ -35,6 +36,7 @@ from transducer.published import Published, load_device
 from transducer.scenario_file import (
     ArmTable,
     ClassicalTable,
+    LineTable,
     PathEntry,
     RegistrationTable,
     ScenarioFile,
@@ -380,12 +382,17 @@ class _Builder:
         pump = self._pump(t, file)
         memory = _beside_light(memory, pump, file)
         self.flip = max(self.flip, pi_time)
+        emission = self._value(
+            node.emission_efficiency, f"arm_{name.lower()}.node.emission_efficiency"
+        )
+        line = Cascade((), ()) if node.line is None else self._line(node.line)
         emitter = Emitter(
             memory,
             node.bright_population,
             node.photon_fwhm_s,
-            self._value(node.emission_efficiency, f"arm_{name.lower()}.node.emission_efficiency"),
+            emission * line.transmission,
             float(angular(node.offset_hz)),
+            line_noise=line.outgoing,
         )
         elements = []
         for entry in table.path:
@@ -405,6 +412,25 @@ class _Builder:
             node.emission_efficiency.status,
             weakest(e.number for e in file.inputs if not e.key.startswith(NO_PART_IN_LOSS)),
         )
+
+    def _line(self, table: LineTable) -> Cascade:
+        """Microwave path from the qubit to the transducer: losses at their temperatures (L22d)."""
+        transmissions, occupations = [], []
+        for stage in table.stages:
+            part = self._part(stage.part, stage.override)
+            if not isinstance(part, parts.MicrowavePart):
+                raise DataError(
+                    f"parts/{part.key}: a {part.category} has no place in a microwave line; name a "
+                    "microwave part, such as mw.circulator.cryo"
+                )
+            key = "insertion_loss_db" if stage.length_m is None else "attenuation_db_per_km"
+            number = parts.stated(part, key, getattr(part.values, key))
+            self._note(parts.inputs_of(part, [f"values.{key}"]))
+            loss = number.value * (1.0 if stage.length_m is None else stage.length_m / 1e3)
+            transmissions.append(float(transmittance(stage.count * loss)))
+            n = thermal_occupation(float(angular(table.frequency_hz)), stage.temperature_k)
+            occupations.append(float(n))
+        return Cascade(tuple(transmissions), tuple(occupations))
 
     def _beside(
         self, element: Element, entry: PathEntry, part: parts.Part, carrier: float

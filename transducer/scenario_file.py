@@ -53,6 +53,23 @@ class TransducerTable(Strict):
     override: dict[str, object] = Field(default_factory=dict)
 
 
+class StageTable(Strict):
+    """``[[arm.node.line.stages]]``: one lossy microwave part at its temperature."""
+
+    part: str
+    temperature_k: AtLeastZero
+    count: Annotated[int, Field(ge=1, le=64)] = 1
+    length_m: AtLeastZero | None = None
+    override: dict[str, object] = Field(default_factory=dict)
+
+
+class LineTable(Strict):
+    """``[arm.node.line]``: the microwave path from the qubit to the transducer."""
+
+    frequency_hz: AboveZero
+    stages: Annotated[list[StageTable], Field(min_length=1)]
+
+
 class NodeTable(Strict):
     """``[arm.node]``: the qubit and the photon it emits."""
 
@@ -60,6 +77,7 @@ class NodeTable(Strict):
     bright_population: Probability
     photon_fwhm_s: AboveZero
     emission_efficiency: AssumedShare
+    line: LineTable | None = None
     offset_hz: float = 0.0
     override: dict[str, object] = Field(default_factory=dict)
 
