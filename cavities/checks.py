@@ -59,7 +59,7 @@ def number(
     ...
     cavities.errors.ParameterError: Mode.kappa_ext [rad/s] must be a finite number >= 0, got -1.0
     """
-    if type(value) is float and (  # the common case, without arrays
+    if isinstance(value, float) and (  # the common case, without arrays
         (at_least is None or value >= at_least)
         and (above is None or value > above)
         and (at_most is None or value <= at_most)

@@ -12,7 +12,7 @@ from cavities.constants import Real
 from cavities.errors import PhysicsError
 from fibre.elements import Background, Element, FibreSpan, Switch
 from fibre.herald import Detection, Heralded, Scheme
-from fibre.link import Link, budget, heralded, seen, when_known
+from fibre.link import Link, arrived, budget, heralded, seen, twins, when_known
 from fibre.memory import Memory
 
 
@@ -225,15 +225,20 @@ def element_factors(link: Link, scheme: Scheme, fidelity: float) -> dict[tuple[s
         noise of later places gain on the photon.
     """
     found: dict[tuple[str, str], float] = {}
+    intact, _ = budget(link)
+    alike = twins(link)
     for side, arm in enumerate(link.arms):
+        if side == 1 and alike:
+            found |= {(arm.name, name): factor for (_, name), factor in found.items()}
+            break
         for k, element in enumerate(arm.elements):
-            rest = (*arm.elements[:k], *arm.elements[k + 1 :])
-            arms = list(link.arms)
-            arms[side] = replace(arm, elements=rest)
-            other = replace(link, arms=(arms[0], arms[1]))
+            bare = replace(arm, elements=(*arm.elements[:k], *arm.elements[k + 1 :]))
+            arms = (bare, link.arms[1]) if side == 0 else (link.arms[0], bare)
+            other = replace(link, arms=arms)
             try:
-                photons, _ = budget(other)
-                seen_ = seen(photons, other.station)
+                photon, _ = arrived(bare, link.station)
+                pair_of = (photon, intact[1]) if side == 0 else (intact[0], photon)
+                seen_ = seen(pair_of, other.station)
                 pair = heralded(other, scheme, seen_)
                 without = float(np.max(when_known(other, scheme, seen_, pair)[0].fidelity))
             except PhysicsError:

@@ -138,7 +138,9 @@ def _row(
         )
     passed = after.transmission / before.transmission
     loss = decibels(passed)
-    joined = after.joined_noise - passed * before.joined_noise
+    joined: Real = 0.0
+    if len(after.company) > len(before.company):  # filters reshape what joined before
+        joined = np.maximum(0.0, after.joined_noise - passed * before.joined_noise)
     return Row(
         arm,
         name,
@@ -146,7 +148,7 @@ def _row(
         loss + margin,
         cumulative + loss,
         passed,
-        np.maximum(0.0, joined) + 0.0 * passed,
+        joined + 0.0 * passed,
         delay,
         basis,
         kind,
@@ -249,16 +251,32 @@ def receive(
     return photon, tuple(rows)
 
 
+def arrived(arm: Arm, station: Station) -> tuple[Photon, tuple[Row, ...]]:
+    """Photon of one arm at the detectors, and the arm's lines of the budget."""
+    photon, lines = propagate(arm.photon, arm.elements, arm.name, arm.head)
+    return receive(photon, station, arm.name, lines)
+
+
+def twins(link: Link) -> bool:
+    """Whether both arms send the same photon through equal elements."""
+    one, two = link.arms
+    if one.photon is not two.photon:
+        return False
+    try:
+        return one.elements == two.elements
+    except ValueError:  # columns of a batch that are not the same array
+        return False
+
+
 def budget(link: Link) -> tuple[tuple[Photon, Photon], tuple[Row, ...]]:
     """Photons at the detectors, and every line of both arms."""
-    photons: list[Photon] = []
-    rows: list[Row] = []
-    for arm in link.arms:
-        photon, lines = propagate(arm.photon, arm.elements, arm.name, arm.head)
-        photon, lines = receive(photon, link.station, arm.name, lines)
-        photons.append(photon)
-        rows.extend(lines)
-    return (photons[0], photons[1]), tuple(rows)
+    one, two = link.arms
+    photon, rows = arrived(one, link.station)
+    if not twins(link):
+        other, lines = arrived(two, link.station)
+        return (photon, other), (*rows, *lines)
+    tail = (replace(row, arm=two.name) for row in rows[len(one.head) :])
+    return (photon, photon), (*rows, *two.head, *tail)
 
 
 def seen(photons: tuple[Photon, Photon], station: Station) -> Detection:

@@ -245,6 +245,8 @@ class Wait:
 
     def _negative_binomial(self, attempts: Real) -> Array:
         """P(k successes within n attempts), the regularised incomplete beta function."""
+        if self.pairs == 1:
+            return self.attempts.within(attempts)
         from scipy.special import betainc
 
         n = np.asarray(attempts, dtype=np.float64)

@@ -116,19 +116,20 @@ def require_pumps(scenario: Scenario, schemes: Sequence[Scheme]) -> None:
         It names the arm and both ways out.
     """
     for arm in scenario.arms:
+        blue = is_blue(arm)
+        unfit = next((scheme for scheme in schemes if scheme.pairs != blue), None)
+        if unfit is None:
+            continue
         arm.device.linearise(arm.pump)  # an oscillating device is named before anything else
-        for scheme in schemes:
-            if is_blue(arm) and not scheme.pairs:
-                raise ValidityError(
-                    f"arm {arm.name}: a blue pump makes pairs, it does not convert: {scheme.value} "
-                    "needs 'transducer.pump.sideband' = 'red'; pair-click and pair-time-bin use "
-                    "pairs"
-                )
-            if scheme.pairs and not is_blue(arm):
-                raise ValidityError(
-                    f"arm {arm.name}: {scheme.value} needs pairs: set "
-                    "'transducer.pump.sideband' = 'blue', on a device that takes a pump"
-                )
+        if blue:
+            raise ValidityError(
+                f"arm {arm.name}: a blue pump makes pairs, it does not convert: {unfit.value} "
+                "needs 'transducer.pump.sideband' = 'red'; pair-click and pair-time-bin use pairs"
+            )
+        raise ValidityError(
+            f"arm {arm.name}: {unfit.value} needs pairs: set 'transducer.pump.sideband' = 'blue', "
+            "on a device that takes a pump"
+        )
 
 
 def is_blue(setup: ArmSetup) -> bool:

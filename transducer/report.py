@@ -12,7 +12,6 @@ from cavities.constants import ordinary
 from cavities.numbers import count_by_status
 from fibre.distil import teleported_gate_fidelity
 from fibre.link import Row
-from fibre.purify import secret_key_fraction
 from transducer.simulation import ArmConversion, LinkReport, verdict
 
 
@@ -196,6 +195,8 @@ def _causes_table(report: LinkReport) -> Table:
 
 
 def _after_table(report: LinkReport) -> Table:
+    from fibre.purify import secret_key_fraction
+
     table = titled_table(
         f"After the herald: two pairs of {report.best.scheme.value} into one",
         "protocol",

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,12 +23,10 @@ from cavities.sentences import validate
 from fibre import parts
 from fibre.detectors import Station
 from fibre.elements import Element, FibreSpan, Loss, Switch, transmittance
-from fibre.fabrics import Fabric, Topology
 from fibre.herald import Scheme
 from fibre.line_noise import Cascade, Classical
 from fibre.margins import Margins
 from fibre.memory import Memory
-from fibre.registration import Registration
 from fibre.schedule import Schedule
 from fibre.waiting import Outage
 from transducer.devices.base import Device
@@ -44,6 +43,9 @@ from transducer.scenario_file import (
     StationTable,
     TransducerTable,
 )
+
+if TYPE_CHECKING:
+    from fibre.registration import Registration
 
 NO_PART_IN_LOSS = ("pulse.", "figures.repetition_rate_hz", "optical.wavelength_nm")
 """Numbers of a device that its conversion loss does not rest on."""
@@ -145,7 +147,7 @@ class Scenario:
     label: str
     folder: Path
     files: dict[str, str]
-    registration: Registration | None = None
+    registration: "Registration | None" = None
     request: Request = Request()
     margins: Margins = Margins()
 
@@ -320,7 +322,7 @@ def build_scenario(
 
 
 def _registered(
-    registration: Registration, station: Station, schedule: Schedule
+    registration: "Registration", station: Station, schedule: Schedule
 ) -> tuple[Station, Schedule]:
     """Station and timing with the phase that the registration leaves."""
     gap = schedule.gap(station.gate, station.detector.dead_time)
@@ -446,6 +448,8 @@ class _Builder:
             )
         if isinstance(element, Switch):
             if entry.fabric is not None:
+                from fibre.fabrics import Fabric, Topology
+
                 f = entry.fabric
                 element = Fabric(
                     Topology(f.topology),
@@ -480,8 +484,9 @@ class _Builder:
             table.counter,
         )
 
-    def registration(self, table: RegistrationTable, jitter: float) -> Registration:
+    def registration(self, table: RegistrationTable, jitter: float) -> "Registration":
         """What holds the phases of both nodes together."""
+        from fibre.registration import Registration
 
         def value(name: str) -> float:
             number = getattr(table, name)

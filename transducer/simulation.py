@@ -5,6 +5,7 @@ Two devices, two qubits, two arms and a station become a rate, a fidelity and a 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from fibre.figures import LinkFigures
 from fibre.herald import Heralded, Scheme
 from fibre.link import Link, Row, budget, evaluate_link, figures, seen
 from fibre.margins import Margins, degraded, totals
-from fibre.purify import Purification, Purified, purified
 from fibre.waiting import Attempts, Wait
 from transducer.chain import (
     bandwidth_of,
@@ -31,6 +31,9 @@ from transducer.chain import (
 )
 from transducer.conversion import Conversion
 from transducer.scenario import ArmSetup, Scenario, varied
+
+if TYPE_CHECKING:
+    from fibre.purify import Purified
 
 ENGINES = ("all", "scattering", "master-equation", "pulse", "node")
 """What may compute the link: ``all`` computes the conversion twice and compares."""
@@ -187,7 +190,7 @@ class LinkReport:
     warnings: tuple[str, ...]
     cases: tuple[Case, ...] = ()
     factors: dict[tuple[str, str], float] = field(default_factory=dict)
-    purified: tuple[Purified, ...] = ()
+    purified: tuple["Purified", ...] = ()
     wait: Wait | None = None
 
     @property
@@ -298,10 +301,12 @@ def _cases(link: Link, best: Outcome, rows: Sequence[Row], margins: Margins) -> 
     return tuple(cases)
 
 
-def _purified(link: Link, best: Outcome) -> tuple[Purified, ...]:
+def _purified(link: Link, best: Outcome) -> tuple["Purified", ...]:
     """What two pairs of the best scheme become, where they are pairs of qubits."""
     if best.scheme.pairs or float(best.figures.negativity) <= 0:
         return ()
+    from fibre.purify import Purification, purified
+
     f = best.figures
     memories = (link.arms[0].memory, link.arms[1].memory)
     attempts = Attempts(float(f.herald_probability), float(f.attempt_period))
@@ -516,11 +521,10 @@ def verdict(report: LinkReport) -> str:
     rests = f"{weak} of its {total} inputs are recalled, guessed, tuned or back-solved"
     band = report.uncertainty.get("fidelity")
     spread = f" (-{band[0]:.2g}/+{band[1]:.2g})" if band else " (no stated uncertainty moves it)"
-    cause = (
-        best.limits[0][0]
-        if best.limits and best.limits[0][1] > 1e-6
-        else "nothing but the scheme itself"
-    )
+    cause, largest = best.limits[0] if best.limits else ("", 0.0)
+    if largest <= max(1e-6, best.interplay):
+        alone = "nothing but the scheme itself"
+        cause = alone if largest <= 1e-6 else "the scheme itself, or causes that act together"
     if float(f.negativity) <= 1e-12:
         head = (
             f"No entanglement: the best scheme, {best.scheme.value}, heralds {_si(rate)} pairs/s "
