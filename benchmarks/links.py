@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 
 from fibre.herald import Detection, Heralded, Scheme, single_click, two_click
-from fibre.link import budget, evaluate_link, stretched
 from fibre.pair_herald import Idler, Storage, pair_click
 
 Row = tuple[str, str, str]
@@ -97,17 +96,15 @@ def gaussian_herald(links: int = 200_000) -> Row:
 
 def whole_links(points: int = 1_000_000, block: int = 8192) -> Row:
     """M6: the metro scenario with all its rows and figures, in blocks, against a python loop."""
-    from transducer import link_of, load_scenario
+    from transducer import evaluate, load_scenario
 
-    link = link_of(load_scenario("metro"))
+    scenario = load_scenario("metro")
     rng = np.random.default_rng(6)
     lengths = rng.uniform(1e2, 3e4, points)
 
     def at(length: float | np.ndarray) -> np.ndarray:
-        other = stretched(link, length)
-        _, rows = budget(other)
-        assert len(rows) == 22
-        return np.asarray(evaluate_link(other, Scheme.TWO_CLICK).delivered_rate)
+        found = evaluate(scenario, Scheme.TWO_CLICK, length=length)  # all 22 rows, all figures
+        return np.asarray(found.delivered_rate)
 
     def batch() -> np.ndarray:
         parts = [at(lengths[k : k + block]) for k in range(0, points, block)]

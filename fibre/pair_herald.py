@@ -5,7 +5,7 @@ Cirac and Zoller), or one click in each of two bins with the qubit in which of t
 idler.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +84,46 @@ def storage(memory: Memory, time: Real) -> Storage:
     return Storage(np.exp(-time / memory.T1), np.exp(-time * pure))
 
 
-def _light(seen: Detection, one: Idler, two: Idler, kept: tuple[Storage, Storage]) -> PairLight:
-    optics = arms_optics(seen)
+def _whole(seen: Detection) -> Detection:
+    """A gate below one noise mode as one mode of fewer quanta: it holds no more of the signal's."""
+    K = np.asarray(seen.noise_modes, dtype=np.float64)
+    if np.all(K >= 1.0):
+        return seen
+    share = np.minimum(1.0, K)
+    return replace(
+        seen,
+        noise_a=seen.noise_a * share,
+        noise_b=seen.noise_b * share,
+        noise_modes=np.maximum(1.0, K),
+    )
+
+
+def _optics(seen: Detection) -> Optics:
+    r"""Two arms of pair light: each brings its quanta in its own temporal mode.
+
+    Arm A's is u, arm B's :math:`Mu+\sqrt{1-M^2}\,w`; what the gate holds beyond one noise mode
+    fills the other one of the two, and beyond two the spare ones: white light for K >= 2.
+    """
+    white = arms_optics(seen)
+    fields = (seen.noise_a, seen.noise_b, seen.overlap, seen.noise_modes)
+    n_a, n_b, M, K = np.broadcast_arrays(*(np.asarray(f, float) for f in fields))
+    lead = np.broadcast_shapes(np.shape(white.noise)[:-2], K.shape)
+    other, rest = np.clip(K - 1, 0.0, 1.0), np.sqrt(np.maximum(0.0, 1 - M**2))
+    noise = np.zeros((*lead, 4, 4))
+    for d, e in np.ndindex(2, 2):
+        sign = 1.0 if d == e else -1.0
+        u, w, U, W = 2 * d, 2 * d + 1, 2 * e, 2 * e + 1
+        b = sign * n_b / 2
+        noise[..., u, U] = n_a / 2 + b * (M**2 + other * rest**2)
+        noise[..., w, W] = other * n_a / 2 + b * (rest**2 + other * M**2)
+        noise[..., u, W] = noise[..., w, U] = b * (1 - other) * M * rest
+    spare = np.maximum(0.0, K - 2)
+    return replace(
+        white, t=np.broadcast_to(white.t, (*lead, 4, 2)), noise=noise, spare=(spare, spare)
+    )
+
+
+def _light(optics: Optics, one: Idler, two: Idler, kept: tuple[Storage, Storage]) -> PairLight:
     eta = [np.asarray(i.capture * s.survival) for i, s in zip((one, two), kept, strict=True)]
     lead = np.broadcast_shapes(
         np.shape(optics.noise)[:-2],
@@ -107,11 +145,12 @@ def _click(
 
     `phase` is a further factor on the coherence.
     """
+    seen = _whole(seen)
     held = np.asarray(kept[0].coherence) * np.asarray(kept[1].coherence) * phase
     if not seen.resolving and np.all(np.asarray(seen.overlap) == 1.0):
         return _alike(seen, one, two, kept, held)
-    light = _light(seen, one, two, kept)
-    known = arms_optics(seen)
+    known = _optics(seen)
+    light = _light(known, one, two, kept)
     optics = Optics(
         np.zeros((4, 0)),
         np.zeros((4, 4)),

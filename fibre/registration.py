@@ -31,9 +31,9 @@ class Registration:
     residual : float
         Rms phase that the lock leaves right after it acted [rad], >= 0.
     interval : float
-        Time from one action of the lock to the next [s], >= 0.
+        Time the link has from one action of the lock to the next [s], >= 0.
     lock_time : float
-        Time the lock takes from the link in each interval [s], >= 0.
+        Time each action of the lock takes from the link, beside the interval [s], >= 0.
     offset : float
         Known frequency difference of the two photons [rad/s].
     offset_rms : float
@@ -105,7 +105,7 @@ class Registration:
         r"""Variances of the relative phase of the arms in one attempt [rad²].
 
         .. math:: \sigma^2 = \sigma_\mathrm{lock}^2 + (\Delta\omega_A+\Delta\omega_B)\tfrac{T}{2}
-                  + \tfrac13(\dot\phi T)^2 + (\delta\,t_j)^2
+                  + \tfrac13(\dot\phi T)^2 + (\delta^2+\sigma_\delta^2)t_j^2
 
         T is the time between two actions of the lock, over which the mean is taken; a shared laser
         has :math:`\Delta\omega\,\delta t` instead. For the single-click herald.
@@ -118,14 +118,14 @@ class Registration:
             lock=self.residual**2,
             laser=laser,
             fibre=(self.fibre_drift * self.interval) ** 2 / 3,
-            offset=((abs(self.offset) + self.offset_rms) * self.jitter) ** 2,
+            offset=(self.offset**2 + self.offset_rms**2) * self.jitter**2,
         )
 
     def between_bins(self, gap: float) -> "Shares":
         r"""Variances of the change of that phase from one bin or round to the next [rad²].
 
         .. math:: \sigma^2 = (\Delta\omega_A+\Delta\omega_B)\,t + (\dot\phi\,t)^2
-                  + (\sigma_\delta\,t)^2 + 2(\delta\,t_j)^2
+                  + (\sigma_\delta\,t)^2 + 2(\delta^2+\sigma_\delta^2)t_j^2
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class Registration:
             laser=laser,
             fibre=(self.fibre_drift * gap) ** 2,
             offset=(self.offset_rms * gap) ** 2
-            + 2 * ((abs(self.offset) + self.offset_rms) * self.jitter) ** 2,
+            + 2 * (self.offset**2 + self.offset_rms**2) * self.jitter**2,
         )
 
 

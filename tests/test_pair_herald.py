@@ -603,7 +603,7 @@ def built(source: tuple[float, float, float, float, float]) -> tuple[float, floa
     one=sources,
     two=sources,
     overlap=st.floats(0.0, 1.0),
-    modes=st.floats(1.0, 5.0),
+    modes=st.floats(2.0, 5.0),
     dark=st.floats(0.0, 0.3),
     resolving=st.booleans(),
     bins=st.booleans(),
@@ -656,6 +656,20 @@ def test_exchanging_the_arms_exchanges_the_qubits(
     order = [0, 2, 1, 3]
     np.testing.assert_allclose(back.state[np.ix_(order, order)], ahead.state, rtol=1e-7, atol=1e-12)
     assert back.probability == pytest.approx(float(ahead.probability), rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize("resolving", [False, True])
+@pytest.mark.parametrize(
+    ("tau", "pairs", "overlap"), [(1.0, (1.0, 1.0), 0.0), (0.5, (0.1, 0.01), 0.9)]
+)
+def test_one_noise_mode_and_a_partial_overlap_leave_no_negative_population(
+    resolving: bool, tau: float, pairs: tuple[float, float], overlap: float
+) -> None:
+    """K = 1 with two temporal modes: a spare mode is taken away, the state must stay one."""
+    idlers = [Idler(p, np.sqrt(p * (1 + p))) for p in pairs]
+    seen = Detection(tau, tau, tau * pairs[0], tau * pairs[1], overlap, 1.0, 0.0, resolving)
+    pair = pair_click(seen, *idlers)
+    assert np.min(np.linalg.eigvalsh(pair.state)) >= -1e-12 * pair.probability
 
 
 @given(tau=st.floats(0.0, 1.0), overlap=st.floats(0.0, 1.0), resolving=st.booleans())

@@ -9,13 +9,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cavities.constants import Real
 from cavities.errors import ParameterError, ValidityError
 from cavities.pump import Sideband
 from cavities.sentences import nearest
 from fibre.elements import FabryPerot
 from fibre.figures import LinkFigures
 from fibre.herald import Scheme
-from fibre.link import Arm, Link, evaluate_link
+from fibre.link import Arm, Link, evaluate_link, stretched
 from fibre.photon import Photon, SpectralGrid
 from transducer.conversion import Conversion
 from transducer.node import emit, head_rows, pair_rows, require_steady
@@ -242,7 +243,9 @@ def same_device(one: ArmSetup, two: ArmSetup) -> bool:
     return one.device == two.device and one.pump == two.pump
 
 
-def evaluate(scenario: Scenario, scheme: Scheme, engine: str = "scattering") -> LinkFigures:
+def evaluate(
+    scenario: Scenario, scheme: Scheme, engine: str = "scattering", length: Real | None = None
+) -> LinkFigures:
     """Figures of one scheme on a scenario: what a sweep stores.
 
     Parameters
@@ -253,11 +256,14 @@ def evaluate(scenario: Scenario, scheme: Scheme, engine: str = "scattering") -> 
         Heralding scheme.
     engine : str
         ``scattering``, ``master-equation``, ``pulse`` or ``node``.
+    length : float or ndarray, shape (...), optional
+        Length of each fibre [m] instead of the scenario's; an array makes a batch of links.
 
     Returns
     -------
     LinkFigures
-        A flat record of floats.
+        A flat record of floats, or of arrays of a batch.
     """
     require_pumps(scenario, (scheme,))
-    return evaluate_link(link_of(scenario, engine), scheme)
+    link = link_of(scenario, engine)
+    return evaluate_link(link if length is None else stretched(link, length), scheme)
