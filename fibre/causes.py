@@ -41,18 +41,16 @@ class Cause:
     emitters: bool = False
 
 
-def _no_noise(seen_: Detection, link: Link) -> Detection:
-    return replace(seen_, noise_a=0.0, noise_b=0.0)
-
-
 def _quiet(link: Link) -> Link:
-    one, two = (
-        arm
-        if arm.photon.held is None
-        else replace(arm, photon=replace(arm.photon, held=arm.photon.held.silenced))
-        for arm in link.arms
-    )
-    return replace(link, arms=(one, two))
+    """No noise leaves the transducers; what joins on the way stays."""
+    arms = []
+    for arm in link.arms:
+        photon = arm.photon
+        if photon.held is not None:
+            photon = replace(photon, held=photon.held.silenced)
+        wave = replace(photon.wave, noise=np.zeros_like(photon.wave.noise))
+        arms.append(replace(arm, photon=replace(photon, wave=wave)))
+    return replace(link, arms=(arms[0], arms[1]))
 
 
 def _no_decay(link: Link) -> Link:
@@ -118,9 +116,11 @@ def _no_phase_noise(link: Link) -> Link:
     return replace(link, station=replace(link.station, phase_rms=0.0, phase_change_rms=0.0))
 
 
-def _seen_anew(seen_: Detection, link: Link) -> Detection:
+def _noise_of(seen_: Detection, link: Link) -> Detection:
+    """The same clicks with the noise of this link."""
     photons, _ = budget(link)
-    return seen(photons, link.station)
+    own = seen(photons, link.station)
+    return replace(seen_, noise_a=own.noise_a, noise_b=own.noise_b, noise_modes=own.noise_modes)
 
 
 def _alike(seen_: Detection, link: Link) -> Detection:
@@ -134,8 +134,8 @@ def _one_bright(pair: Heralded) -> Heralded:
 
 
 CAUSES = (
-    Cause("transducer noise", link=_quiet, seen=_no_noise, emitters=True),
-    Cause("light that joins on the line", link=_dark_line, seen=_seen_anew),
+    Cause("transducer noise", link=_quiet, seen=_noise_of, emitters=True),
+    Cause("light that joins on the line", link=_dark_line, seen=_noise_of),
     Cause("memory decay while the herald travels", link=_no_decay),
     Cause("detector dark counts", seen=_no_dark_counts),
     Cause("stray light at the detectors", seen=_no_stray_light),

@@ -182,17 +182,62 @@ class Outcomes:
             out[..., c] = (one[..., c] + carried) / (1 - diagonal)
         return out
 
-    def power(self, one: Parts, factor: Parts, times: int) -> Parts:
-        """A part list times a factor so many times; a negative number divides."""
-        total, square, left = one, factor, abs(times)
-        while left:
-            if left % 2:
-                if times < 0:
-                    total = self.over(total, self.constant(1.0) - square)
-                else:
-                    total = self.times(total, square)
-            square, left = self.times(square, square), left // 2
-        return total
+    def raised(self, factor: Parts, exponent: Parts | float) -> Parts:
+        r"""A positive part list to a real power, :math:`w^\kappa`, without a subtraction.
+
+        Parameters
+        ----------
+        factor : ndarray, shape (..., r)
+            w, positive at every report.
+        exponent : float or ndarray, shape (...)
+            κ [1].
+
+        Notes
+        -----
+        Detector by detector: powers of a series for photon numbers; for a click
+        :math:`(w_0+w_1)^\kappa - w_0^\kappa = \kappa w_1\int_0^1 (w_0+tw_1)^{\kappa-1}dt`.
+        """
+        return _raised(factor, self.asked, np.asarray(exponent, dtype=np.float64))
+
+
+def _raised(w: Parts, asked: tuple[int, ...], kappa: NDArray[np.float64]) -> Parts:
+    if not asked:
+        return np.asarray(w ** kappa[..., None])
+    size = 2 if asked[-1] == CLICK else asked[-1] + 1
+    by_last = w.reshape(*w.shape[:-1], w.shape[-1] // size, size)
+    below = [by_last[..., k] for k in range(size)]
+    inner = Outcomes(asked[:-1]) if asked[:-1] else None
+
+    def times(a: Parts, b: Parts) -> Parts:
+        return a * b if inner is None else inner.times(a, b)
+
+    def over(a: Parts, b: Parts) -> Parts:
+        return a / b if inner is None else inner.over(a, inner.constant(1.0) - b)
+
+    out = [_raised(below[0], asked[:-1], kappa)]
+    if asked[-1] == CLICK:
+        v = over(below[1], below[0])
+        if inner is None:
+            grown = np.expm1(kappa[..., None] * np.log1p(v))
+        else:
+            one = inner.constant(1.0)
+            nodes, weights = np.polynomial.legendre.leggauss(16)
+            slopes = [
+                0.5 * weight * _raised(one + 0.5 * (x + 1) * v, asked[:-1], kappa - 1)
+                for x, weight in zip(nodes, weights, strict=True)
+            ]
+            grown = kappa[..., None] * times(v, np.sum(slopes, axis=0))
+        out.append(times(out[0], grown))
+    else:
+        for k in range(1, size):
+            terms = [
+                (kappa[..., None] * j - (k - j)) * times(below[j], out[k - j])
+                for j in range(1, k + 1)
+            ]
+            out.append(over(np.asarray(sum(terms)) / k, below[0]))
+    lead = np.broadcast_shapes(*(part.shape for part in out))
+    stacked = np.stack([np.broadcast_to(part, lead) for part in out], axis=-1)
+    return stacked.reshape(*lead[:-1], lead[-1] * size)
 
 
 def _table(asked: int) -> NDArray[np.float64]:

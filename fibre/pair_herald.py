@@ -203,9 +203,13 @@ def _alike(
         front = front / (1 + b)
     s, s_left = (total[0] + total[1]) / 2, (left[0] + left[1]) / 2
     own, quiet = np.log1p(fresh(left[0], left[1])), np.log1p(-p_d)
-    one_mode = np.all(K == 1.0)
-    spare: Real = 0.0 if one_mode else (K - 1) * np.log1p(fresh(total[0], total[1]))
-    others = (1 - p_d) * (1.0 if one_mode else np.exp(-(K - 1) * np.log1p(s)))
+    spare: Real = 0.0  # of the modes beside the signal's own: one of a share, and whole ones
+    others: Real = 1 - p_d
+    if not np.all(K == 1.0):
+        share, rest = np.clip(K - 1, 0.0, 1.0), np.maximum(0.0, K - 2)
+        first = np.log1p(fresh(share * total[0], share * total[1]))
+        spare = first + rest * np.log1p(fresh(total[0], total[1]))
+        others = others * np.exp(-np.log1p(share * s) - rest * np.log1p(s))
     parts = click_parts(
         (bright[0], bright[1]),
         (s_left, (left[0] - left[1]) / 2),

@@ -46,8 +46,7 @@ class Optics:
         Their quanta per mode, per detector [quanta].
     spare_cross : ndarray, shape (..., j, j), optional
         Correlations between the detectors of one spare mode [quanta], with `spare_noise` on the
-        diagonal. The whole number of spare modes that all detectors share is counted with it, a
-        fraction beyond as if detectors were independent.
+        diagonal; all detectors then have as many spare modes. Without it they are independent.
 
     Raises
     ------
@@ -310,15 +309,14 @@ def _elements(
                     entry = entry + factor[..., None] * K[a][b]
             row.append(entry)
         grown.append(row)
-    whole = 0
+    joint = optics.spare_cross is not None
     if optics.spare_cross is not None and optics.spare:
-        whole = int(np.floor(min(float(np.min(modes)) for modes in optics.spare)))
         one, _ = _counted(optics.spare_cross, tuple(range(optics.detectors)), out)
-        weight = out.power(weight, one.real, whole)
+        weight = out.times(weight, out.raised(one.real, optics.spare[0]))
     for k in range(optics.detectors):
         weight = out.times(weight, out.dark(k, optics.dark))
-        if optics.spare:
-            own = out.spare(k, np.asarray(optics.spare[k]) - whole, optics.spare_noise[k])
+        if optics.spare and not joint:
+            own = out.spare(k, optics.spare[k], optics.spare_noise[k])
             weight = out.times(weight, own)
     weight = weight * np.asarray(front)[..., None]
     levels = [n + 1 for n in numbers]

@@ -10,6 +10,9 @@ from cavities import checks
 from cavities.errors import ParameterError, PhysicsError, ValidityError
 from fibre.figures import LinkFigures
 
+UNMET = 1e9
+"""What a floor that is missed counts, beyond any rate."""
+
 Setting = Mapping[str, float]
 """Values of the knobs, by name."""
 
@@ -135,18 +138,28 @@ def best_setting(
         worth = goal.worth(found)
         if not best or worth > best[0][0]:
             best[:] = [(worth, setting, found)]
-        # what meets the goal comes before whatever does not
-        return -worth[1] if worth[0] == best[0][0][0] else np.inf
+        # what meets the goal comes before whatever does not, and that still shows the way back
+        return -worth[1] + UNMET * (1 - worth[0])
 
     for values in product(*(np.geomspace(*ends, points) for ends in knobs.values())):
         tried(values)
     if not best:
         raise ValidityError(f"no setting of {', '.join(knobs)} works: {reason[0]}")
-    minimize(
-        lambda logs: tried(np.exp(logs)),
-        np.log(list(best[0][1].values())),
-        method="Nelder-Mead",
-        bounds=[(np.log(low), np.log(high)) for low, high in knobs.values()],
-        options={"xatol": 2e-3, "fatol": np.inf, "maxfev": 60 * len(knobs)},
-    )
+    bounds = [(np.log(low), np.log(high)) for low, high in knobs.values()]
+    for size in (0.5, 0.1, 0.02):  # a simplex folds up at a floor: begin again from the best
+        start = np.log(list(best[0][1].values()))
+        corners = np.vstack([start, start + size * np.eye(len(start))])
+        corners[1:] = np.where(corners[1:] > [b for _, b in bounds], start - size, corners[1:])
+        minimize(
+            lambda logs: tried(np.exp(logs)),
+            start,
+            method="Nelder-Mead",
+            bounds=bounds,
+            options={
+                "initial_simplex": corners,
+                "xatol": size / 50,
+                "fatol": np.inf,
+                "maxfev": 30 * len(knobs),
+            },
+        )
     return best[0][1], best[0][2]
