@@ -11,7 +11,7 @@ import numpy as np
 from cavities.constants import Real
 from cavities.errors import PhysicsError
 from fibre.elements import Background, Element, FibreSpan, Switch
-from fibre.herald import Detection, Heralded, Scheme
+from fibre.herald import EMITTERS, Detection, Heralded, Scheme
 from fibre.link import Link, arrived, budget, heralded, seen, twins, when_known
 from fibre.memory import Memory
 
@@ -30,15 +30,15 @@ class Cause:
         What the detectors see without it, from what they see and the link without it.
     pair : callable
         The heralded state without it.
-    emitters : bool
-        Whether only qubits that emit have it, squeezing sources not.
+    schemes : tuple of Scheme
+        Schemes that have it.
     """
 
     name: str
     link: Callable[[Link], Link] = lambda link: link
     seen: Callable[[Detection, Link], Detection] = lambda seen, link: seen
     pair: Callable[[Heralded], Heralded] = lambda pair: pair
-    emitters: bool = False
+    schemes: tuple[Scheme, ...] = tuple(Scheme)
 
 
 def _quiet(link: Link) -> Link:
@@ -113,7 +113,8 @@ def _no_afterpulse(link: Link) -> Link:
 
 
 def _no_phase_noise(link: Link) -> Link:
-    return replace(link, station=replace(link.station, phase_rms=0.0, phase_change_rms=0.0))
+    still = replace(link.station, phase_rms=0.0, phase_change_rms=0.0, bin_change_rms=None)
+    return replace(link, station=still)
 
 
 def _noise_of(seen_: Detection, link: Link) -> Detection:
@@ -127,14 +128,32 @@ def _alike(seen_: Detection, link: Link) -> Detection:
     return replace(seen_, overlap=1.0)
 
 
+def _caught(link: Link) -> Link:
+    """Every idler quantum is stored, and no other."""
+    arms = []
+    for arm in link.arms:
+        idler = arm.photon.idler
+        if idler is not None:
+            idler = replace(idler, capture=1.0, noise=0.0)
+        arms.append(replace(arm, photon=replace(arm.photon, idler=idler)))
+    return replace(link, arms=(arms[0], arms[1]))
+
+
+def _one_mode(seen_: Detection, link: Link) -> Detection:
+    return replace(seen_, noise_modes=1.0)
+
+
 def _one_bright(pair: Heralded) -> Heralded:
     state = pair.state.copy()
     state[..., 3, 3] = 0.0
     return replace(pair, state=state)
 
 
+PAIRS = tuple(scheme for scheme in Scheme if scheme.pairs)
+"""Schemes between squeezing sources."""
+
 CAUSES = (
-    Cause("transducer noise", link=_quiet, seen=_noise_of, emitters=True),
+    Cause("transducer noise", link=_quiet, seen=_noise_of, schemes=EMITTERS),
     Cause("light that joins on the line", link=_dark_line, seen=_noise_of),
     Cause("memory decay while the herald travels", link=_no_decay),
     Cause("detector dark counts", seen=_no_dark_counts),
@@ -144,7 +163,9 @@ CAUSES = (
     Cause("optical phase noise", link=_no_phase_noise),
     Cause("distinguishable photons", seen=_alike),
     Cause("switches that turn the qubit", link=_true_switches),
-    Cause("both qubits bright", pair=_one_bright, emitters=True),
+    Cause("both qubits bright", pair=_one_bright, schemes=(Scheme.SINGLE_CLICK,)),
+    Cause("idlers that are not caught", link=_caught, schemes=PAIRS),
+    Cause("clicks of modes whose idler is not stored", seen=_one_mode, schemes=PAIRS),
 )
 """Imperfections that can be switched off one at a time."""
 
@@ -157,7 +178,7 @@ def fidelity_without(
     None if nothing heralds without it, or it is none of this scheme's. `detection` is what the
     detectors see, from `seen`.
     """
-    if cause.emitters and scheme.pairs:
+    if scheme not in cause.schemes:
         return None
     other = cause.link(link)
     seen_ = cause.seen(detection, other)
@@ -205,8 +226,8 @@ def interplay(fidelity: float, shares: Sequence[tuple[str, float]]) -> float:
     return 1 - fidelity - sum(share for _, share in shares)
 
 
-def element_factors(link: Link, scheme: Scheme, fidelity: float) -> dict[tuple[str, str], float]:
-    r"""What each element on the way does to the delivered fidelity, :math:`F/F_{\\setminus k}` [1].
+def element_factors(link: Link, scheme: Scheme, fidelity: float) -> dict[tuple[str, int], float]:
+    r"""What each element on the way does to the delivered fidelity, :math:`F/F_{\setminus k}` [1].
 
     Parameters
     ----------
@@ -219,30 +240,33 @@ def element_factors(link: Link, scheme: Scheme, fidelity: float) -> dict[tuple[s
 
     Returns
     -------
-    dict of (str, str) to float
-        By arm and element name; left out where the link does not work without the element, as
-        without a filter. Below one: it costs fidelity. A mere loss costs what dark counts and
-        noise of later places gain on the photon.
+    dict of (str, int) to float
+        By arm and place among the arm's rows; left out where the link does not work without the
+        element, as without a filter. Equal arms lose it on both sides, unlike ones on this side
+        only, where balancing the arms may make it a help. Below one: it costs fidelity.
     """
-    found: dict[tuple[str, str], float] = {}
+    found: dict[tuple[str, int], float] = {}
     intact, _ = budget(link)
     alike = twins(link)
     for side, arm in enumerate(link.arms):
         if side == 1 and alike:
-            found |= {(arm.name, name): factor for (_, name), factor in found.items()}
+            found |= {(arm.name, place): factor for (_, place), factor in found.items()}
             break
-        for k, element in enumerate(arm.elements):
+        for k in range(len(arm.elements)):
             bare = replace(arm, elements=(*arm.elements[:k], *arm.elements[k + 1 :]))
-            arms = (bare, link.arms[1]) if side == 0 else (link.arms[0], bare)
-            other = replace(link, arms=arms)
+            other = link.arms[1 - side]
+            if alike:
+                other = replace(other, elements=bare.elements)
+            arms = (bare, other) if side == 0 else (other, bare)
+            without = replace(link, arms=arms)
             try:
                 photon, _ = arrived(bare, link.station)
-                pair_of = (photon, intact[1]) if side == 0 else (intact[0], photon)
-                seen_ = seen(pair_of, other.station)
-                pair = heralded(other, scheme, seen_)
-                without = float(np.max(when_known(other, scheme, seen_, pair)[0].fidelity))
+                far = photon if alike else intact[1 - side]
+                seen_ = seen((photon, far) if side == 0 else (far, photon), link.station)
+                pair = heralded(without, scheme, seen_)
+                better = float(np.max(when_known(without, scheme, seen_, pair)[0].fidelity))
             except PhysicsError:
                 continue
-            if without > 0:
-                found[arm.name, element.name] = fidelity / without
+            if better > 0:
+                found[arm.name, len(arm.head) + k] = fidelity / better
     return found

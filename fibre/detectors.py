@@ -81,6 +81,9 @@ class Station:
     distinguishability : float or ndarray, shape (...)
         Factor on the photons' amplitude overlap for what the model of the photons does not hold
         [1], in [0, 1]; 1 is perfect.
+    bin_change_rms : float or ndarray, shape (...), optional
+        The same between two bins, which no flip keeps apart [rad], >= 0; as between two rounds if
+        left out.
     background : float or ndarray, shape (...)
         Stray light that reaches each detector and is counted [1/s], >= 0.
     """
@@ -94,6 +97,7 @@ class Station:
     phase_change_rms: Real = 0.0
     distinguishability: Real = 1.0
     background: Real = 0.0
+    bin_change_rms: Real | None = None
 
     def __post_init__(self) -> None:
         checks.number("Station.gate", self.gate, "s", above=0.0)
@@ -102,7 +106,15 @@ class Station:
         checks.number("Station.phase_rms", self.phase_rms, "rad", at_least=0.0)
         checks.number("Station.phase_change_rms", self.phase_change_rms, "rad", at_least=0.0)
         checks.probability("Station.distinguishability", self.distinguishability)
+        if self.bin_change_rms is not None:
+            checks.number("Station.bin_change_rms", self.bin_change_rms, "rad", at_least=0.0)
         checks.number("Station.background", self.background, "1/s", at_least=0.0)
+
+    def change_rms(self, flips: bool) -> Real:
+        """Rms change of the phase between two rounds, or between two bins without a flip [rad]."""
+        if flips or self.bin_change_rms is None:
+            return self.phase_change_rms
+        return self.bin_change_rms
 
     def split(self, photon: Photon) -> Photon:
         """Excess loss of the beam splitter; its balanced splitting belongs to the herald."""

@@ -118,8 +118,11 @@ class Fabric:
 
     @property
     def leaks(self) -> int:
-        """Elements at which light of one other circuit can leak into a path, at most."""
-        return 2 if self.topology is Topology.SPANKE else self.stages
+        """Elements at which light of the other circuits can leak into a path, at most.
+
+        An upper bound but for the Spanke tree, where each other input reaches an output once.
+        """
+        return 1 if self.topology is Topology.SPANKE else self.stages
 
     def path(self) -> Switch:
         r"""One circuit's path as one switch: typical loss on the mean path, worst on the longest.

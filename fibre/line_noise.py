@@ -198,6 +198,11 @@ class Cascade:
         return noise
 
     @property
+    def reversed(self) -> "Cascade":
+        """The same stages passed the other way, nothing coming in."""
+        return Cascade(self.transmissions[::-1], self.occupations[::-1])
+
+    @property
     def outgoing(self) -> float:
         """Noise behind the last stage [quanta]."""
         return self.at(len(self.transmissions))

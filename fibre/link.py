@@ -383,7 +383,7 @@ def heralded(link: Link, scheme: Scheme, detection: Detection) -> Heralded:
     else:
         pair = two_click(
             detection,
-            station.phase_change_rms,
+            station.change_rms(scheme.flips),
             (one.memory, two.memory),
             _gap(link, scheme),
             station.detector.afterpulse,
@@ -433,7 +433,7 @@ def _from_pairs(
     return pair_time_bin(
         detection,
         *idlers,
-        station.phase_change_rms,
+        station.change_rms(scheme.flips),
         (early[0], early[1]),
         (late[0], late[1]),
     )
@@ -476,7 +476,7 @@ def _heralded_held(link: Link, scheme: Scheme, detection: Detection) -> Heralded
         ]
         state = herald_held(held[0], held[1], after, prepared_pair(0.5, 0.5))
         flipped = decay(state, waits[0], waits[1])[..., ::-1, ::-1]
-        state = herald_held(held[0], held[1], after, flipped, station.phase_change_rms)
+        state = herald_held(held[0], held[1], after, flipped, station.change_rms(scheme.flips))
     own = [QubitChannel(arm.photon.survival, arm.photon.coherence) for arm in link.arms]
     return Heralded(decay(state, own[0], own[1]))
 
@@ -649,14 +649,14 @@ def _separability(link: Link, seen_: Detection, scheme: Scheme, pair: Heralded) 
         ]
         rms = station.phase_rms
         if scheme.rounds == 2:
-            rms = station.phase_change_rms / np.sqrt(2)
+            rms = station.change_rms(scheme.flips) / np.sqrt(2)
         even = Link((half[0], half[1]), replace(station, phase_rms=rms), link.schedule)
         state = heralded(even, Scheme.SINGLE_CLICK, seen_).state
         coherence = np.abs(state[..., 1, 2])
         return np.asarray(state[..., 0, 0].real / coherence * state[..., 3, 3].real / coherence)
     click = click_operator(seen_)
     single = scheme is Scheme.SINGLE_CLICK
-    rms = station.phase_rms if single else station.phase_change_rms / np.sqrt(2)
+    rms = station.phase_rms if single else station.change_rms(scheme.flips) / np.sqrt(2)
     coherence = click[..., 1, 2] * np.exp(-(rms**2) / 2)
     with np.errstate(divide="ignore", invalid="ignore"):  # no coherence: refused as not finite
         return np.asarray((click[..., 0, 0] / coherence) * (click[..., 3, 3] / coherence))

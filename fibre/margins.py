@@ -44,7 +44,7 @@ class Total:
     arm : str
         Name of the arm.
     typical_db : float
-        Sum of typical losses [dB].
+        Sum of typical losses [dB]; of a batch, that of its worst point.
     statistical_db : float
         :math:`\\sum L_k + 3\\sqrt{\\sum\\sigma_k^2}` [dB], rows independent.
     worst_db : float
@@ -70,10 +70,11 @@ def totals(rows: Sequence[Row]) -> tuple[Total, ...]:
     found = []
     for arm in dict.fromkeys(row.arm for row in rows):
         own = [row for row in rows if row.arm == arm]
-        typical = sum(float(np.max(row.loss_db)) for row in own)
-        variance = sum(float(np.max(row.sigma_db)) ** 2 for row in own)
-        worst = sum(float(np.max(row.loss_db_max)) for row in own)
-        found.append(Total(arm, typical, typical + 3 * float(np.sqrt(variance)), worst))
+        typical = sum((np.asarray(row.loss_db) for row in own), start=np.zeros(()))
+        variance = sum((np.square(row.sigma_db) for row in own), start=np.zeros(()))
+        worst = sum((np.asarray(row.loss_db_max) for row in own), start=np.zeros(()))
+        statistical = typical + 3 * np.sqrt(variance)
+        found.append(Total(arm, *(float(np.max(v)) for v in (typical, statistical, worst))))
     return tuple(found)
 
 

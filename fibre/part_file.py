@@ -156,10 +156,18 @@ class MicrowaveValues(Strict):
     swap_time_s: Positive | None = None
 
 
+def _ordered(band: list[float]) -> list[float]:
+    if not 0 < band[0] < band[1]:
+        raise ValueError(f"it goes from the shorter to the longer wavelength in nm, got {band}")
+    return band
+
+
 class _Part(Strict):
     key: str
     name: str
-    band_nm: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    band_nm: (
+        Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_ordered)] | None
+    ) = None
     source: str = ""
     note: str = ""
 

@@ -15,10 +15,20 @@ from cavities.errors import DataError
 from cavities.numbers import Input, Number, numbers_in, weakest
 from cavities.sentences import nearest
 from fibre.detectors import Detector
-from fibre.elements import Element, FabryPerot, FibreSpan, FlatTop, Loss, Switch, decibels
+from fibre.elements import (
+    Element,
+    FabryPerot,
+    FibreSpan,
+    FlatTop,
+    Loss,
+    Switch,
+    decibels,
+    transmittance,
+)
 from fibre.memory import Memory
 from fibre.part_file import (
     MODELS,
+    AttenuationLaw,
     ConverterPart,
     DetectorPart,
     FibrePart,
@@ -188,18 +198,27 @@ def attenuation_at(part: FibrePart, carrier: float) -> tuple[float, float, list[
     table = part.values.attenuation_db_per_km
     found = _tabulated(table, carrier, "attenuation_db_per_km", part)
     if found is None and law is not None:
-        um = wavelength_nm(carrier) / 1e3
-        loss = (
-            law.rayleigh_db_um4_per_km.value / um**4
-            + law.floor_db_per_km.value
-            + law.infrared_db_per_km.value * np.exp(-law.infrared_um.value / um)
-            + law.water_db_per_km.value
-            * np.exp(-((um - law.water_um.value) ** 2) / (2 * law.water_width_um.value**2))
-        )
+        typical, ceiling = (_by_law(law, carrier, largest) for largest in (False, True))
         keys = [f"values.attenuation_law.{key}" for key, _ in numbers_in(law)]
-        return float(loss), float(loss), keys
+        return typical, ceiling, keys
     key, number = _looked_up(table, carrier, "attenuation_db_per_km", part)
     return number.value, number.value if number.max is None else number.max, [key]
+
+
+def _by_law(law: AttenuationLaw, carrier: float, largest: bool) -> float:
+    """Attenuation of the law [dB/km], with the maxima of its loss terms if `largest`."""
+    um = wavelength_nm(carrier) / 1e3
+
+    def size(number: Number) -> float:
+        return number.value if number.max is None or not largest else number.max
+
+    water = np.exp(-((um - law.water_um.value) ** 2) / (2 * law.water_width_um.value**2))
+    return float(
+        size(law.rayleigh_db_um4_per_km) / um**4
+        + size(law.floor_db_per_km)
+        + size(law.infrared_db_per_km) * np.exp(-law.infrared_um.value / um)
+        + size(law.water_db_per_km) * water
+    )
 
 
 def _margin(number: Number) -> float:
@@ -292,6 +311,11 @@ def _switch(part: SwitchPart, count: int) -> Element:
     setup = stated(part, "switch_time_s", v.switch_time_s)
     known = [n for n in (getattr(v, key) for key in _SWITCH_KEYS) if n is not None]
     polarised = 0.0 if v.polarisation_loss_db is None else v.polarisation_loss_db.value
+    fidelity = 0.0 if v.fidelity_loss is None else v.fidelity_loss.value
+    isolation = None
+    if v.isolation_db is not None:  # each leaks at its output, and the next ones lose of it
+        leaks = sum(float(transmittance(k * loss.value)) for k in range(count))
+        isolation = max(0.0, v.isolation_db.value - 10 * float(np.log10(leaks)))
     return Switch(
         _times(part, count),
         count * loss.value,
@@ -300,9 +324,9 @@ def _switch(part: SwitchPart, count: int) -> Element:
         setup.value,
         float(np.sqrt(count)) * _sigma(loss),
         _band(part),
-        None if v.isolation_db is None else v.isolation_db.value,
+        isolation,
         count * polarised,
-        0.0 if v.fidelity_loss is None else count * v.fidelity_loss.value,
+        (1 - (1 - 2 * fidelity) ** count) / 2,  # depolarising channels multiply
         None if part.encodings is None else frozenset(part.encodings),
     )
 

@@ -197,6 +197,20 @@ class Wave:
         self._packets[gate] = np.asarray(packet)
         return self._packets[gate]
 
+    def cut_share(self, gate: float) -> Spectrum:
+        """Weight of each frequency in the packet that a gate has cut, shape (n,); sums to 1 [1].
+
+        A cut packet is broader than the whole one: what its light holds is asked where it is.
+        """
+        packet, half = self.packet(gate), 0.5 * gate
+        seen = np.abs(self.grid.omega) < len(_NODES) / gate  # the nodes resolve no faster beat
+        kernel = np.exp(1j * half * np.outer(self.grid.omega[seen], _NODES))
+        cut = half * np.einsum("wt,t->w", kernel, _WEIGHTS * packet)
+        norm = half * float(np.sum(_WEIGHTS * np.abs(packet) ** 2))
+        share = np.zeros_like(self.grid.omega)
+        share[seen] = self.grid.weight[seen] * np.abs(cut) ** 2 / norm
+        return share
+
     @cached_property
     def _packets(self) -> dict[float, Amplitude]:
         """Packets in time that have been computed, by gate."""
@@ -313,6 +327,9 @@ class Photon:
     @property
     def mode_noise(self) -> Real:
         """Noise quanta in the photon's own temporal mode at this plane [quanta]."""
+        if self.idler is not None and self.gate is not None:
+            own = float(np.sum(self.wave.cut_share(self.gate) * self.wave.noise))
+            return self.transmittance * own + self.joined_noise
         return self.transmittance * self.wave.mode_noise + self.joined_noise
 
     @property

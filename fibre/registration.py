@@ -90,6 +90,13 @@ class Registration:
                 "Registration.interval [s] > 0"
             )
 
+        apart = 0.0 if self.shared_laser else self.linewidth_a + self.linewidth_b
+        if self.interval == 0 and (apart > 0 or self.fibre_drift > 0):
+            raise ParameterError(
+                "Registration.interval [s] must be > 0: lasers and fibres drift apart from one "
+                "action of the lock to the next; say how long that is"
+            )
+
     @property
     def duty(self) -> float:
         """Share of the time that the lock leaves to the link [1]."""

@@ -4,6 +4,7 @@ Attempts succeed or fail, stored pairs expire at a cut-off, the link goes down f
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,8 +150,8 @@ class Wait:
     cutoff : float, optional
         Age at which a stored pair is thrown away [s]; None keeps all.
     outage : Outage, optional
-        A down time; it stops attempts and storage clocks alike are not stopped: a cut-off shorter
-        than the outage is refused.
+        A down time that recurs: attempts stop, and the wait begins at the end of one. Together
+        with a cut-off it is refused where pairs have to wait for each other.
     samples : int
         Runs of a simulation, where the law has no closed form (three pairs or more, with a
         cut-off).
@@ -171,6 +172,8 @@ class Wait:
 
     def __post_init__(self) -> None:
         checks.number("Wait.pairs", self.pairs, "1", at_least=1)
+        if self.pairs != int(self.pairs):
+            raise ParameterError(f"Wait.pairs must be a whole number, got {self.pairs}")
         checks.number("Wait.samples", self.samples, "1", at_least=100)
         if self.cutoff is not None:
             checks.number("Wait.cutoff", self.cutoff, "s", above=0.0)
@@ -203,7 +206,9 @@ class Wait:
         steps = np.floor(up / self.attempts.period * (1 + 1e-12))
         if self._plain:
             return float(self._negative_binomial(steps))
-        times, done = self._table()
+        if self._rare is not None:
+            return float(-np.expm1(-max(0.0, steps - 1) / self._rare)) if steps >= 2 else 0.0
+        times, done = self._table
         return float(np.interp(steps, times, done, left=0.0))
 
     def quantile(self, share: float) -> float:
@@ -211,30 +216,55 @@ class Wait:
         checks.number("Wait.quantile: share", share, "1", above=0.0, below=1.0)
         if self._plain:
             steps = self._steps_to(share)
+        elif self._rare is not None:
+            steps = float(np.ceil(1 - self._rare * np.log1p(-share)))
         else:
-            times, done = self._table()
+            times, done = self._table
             if not share <= done[-1]:
                 raise ValidityError(
                     f"Wait.quantile: the table ends at a share of {done[-1]:.6g}, got {share:g}; "
                     "ask for less"
                 )
-            steps = float(times[int(np.searchsorted(done, share))])
+            k = int(np.searchsorted(done, share))
+            steps = float(times[k])
+            if self.pairs == 2 and self._stride > 1 and k > 0:  # between two coarse steps
+                ahead = (share - done[k - 1]) / (done[k] - done[k - 1])
+                steps = float(np.ceil(times[k - 1] + ahead * self._stride - 1e-9))
         up = steps * self.attempts.period
         return float(up if self.outage is None else self.outage.clock(up))
 
     @property
     def mean(self) -> float:
-        """Mean wait [s], down times counted by their share."""
+        """Mean wait [s], with the outages it sits through."""
         p = self.attempts.probability
         if self._plain:
             steps = self.pairs / p
         elif self.pairs == 2:
-            # first pair, then gaps until one is short enough
-            steps = (1 + 1 / float(self.attempts.within(self.life))) / p
+            steps = self._mean_of_two
         else:
-            steps = float(np.mean(self._simulated()))
+            steps = float(np.mean(self._simulated))
         up = steps * self.attempts.period
-        return up if self.outage is None else up / self.outage.availability
+        if self.outage is None:
+            return up
+        return up + self.outage.duration * self._outages(steps)
+
+    def _outages(self, steps: float) -> float:
+        """Mean number of outages that a wait of so many attempts on average sits through."""
+        assert self.outage is not None
+        between = self.outage.interval / self.attempts.period
+        if steps / between > 1e4:
+            return steps / between
+        if self.pairs == 1:
+            left = -np.expm1(np.log(max(1e-300, float(self._left(np.floor(between))))))
+            return float((1 - left) / left) if left > 0 else steps / between
+        reach = np.floor(between * np.arange(1, 64 * int(np.ceil(steps / between)) + 64))
+        return float(np.sum(self._left(reach)))
+
+    def _left(self, steps: Real) -> Array:
+        """Probability that the wait has not ended after so many attempts."""
+        if self.pairs == 1 and self.attempts.probability < 1:
+            return np.asarray(np.exp(np.asarray(steps) * np.log1p(-self.attempts.probability)))
+        return np.asarray(1 - self._negative_binomial(steps))
 
     def _up_time(self, deadline: float) -> float:
         if self.outage is None:
@@ -271,51 +301,81 @@ class Wait:
                 low = middle
         return high
 
+    @cached_property
     def _table(self) -> tuple[Array, Array]:
         """Attempts, and the probability that the wait has ended by then."""
         if self.pairs > 2:
-            steps = np.sort(self._simulated())
-            return steps, np.arange(1, len(steps) + 1) / len(steps)
+            steps = np.sort(self._simulated)
+            times, first = np.unique(steps, return_index=True)
+            return times, np.append(first[1:], len(steps)) / len(steps)
         return self._two_with_cutoff()
+
+    @cached_property
+    def _mean_of_two(self) -> float:
+        """Mean attempts until two pairs live together: a first one, and gaps until one is short."""
+        return (1 + 1 / float(self.attempts.within(self.life))) / self.attempts.probability
+
+    @property
+    def _stride(self) -> int:
+        """Attempts per step of the table."""
+        return max(1, int(np.ceil(REACH * self._mean_of_two / STEPS)))
+
+    @cached_property
+    def _rare(self) -> float | None:
+        """Mean attempts of a second pair that is rarely in time: nearly exponential, no table.
+
+        A geometric number of tries, each many attempts long; None where the table resolves it.
+        """
+        if self.pairs != 2 or self._plain:
+            return None
+        s, p = self._stride, self.attempts.probability
+        coarse = s > 1 and (s > max(1, self.life // 8) or s * p > 0.02)
+        return self._mean_of_two if coarse else None
 
     def _two_with_cutoff(self) -> tuple[Array, Array]:
         r"""Two pairs with a cut-off: gaps between successes until one is at most `life`.
 
         .. math:: \hat T(z) = \hat g(z)\,\frac{\hat g_{\le m}(z)}{1-\hat g_{>m}(z)}
 
-        inverted by a discrete Fourier transform on a coarse grid of attempts.
+        inverted by a discrete Fourier transform, exactly where a step is one attempt; coarser steps
+        keep the mean of each gap.
         """
-        p, m = self.attempts.probability, self.life
-        mean = (1 + 1 / float(self.attempts.within(m))) / p
-        stride = max(1, int(np.ceil(REACH * mean / STEPS)))
-        if stride > max(1, m // 8) or stride * p > 0.02:
-            # the table would be coarser than the cut-off or the gaps: rates of a rare event
-            return self._rare_second()
-        size = int(np.ceil(REACH * mean / stride)) + 1
-        length = 2 * size
-        q = np.log1p(-p) if p < 1 else -np.inf
-        edges = np.arange(size + 1) * stride
-        tail = np.exp(q * edges) if p < 1 else (edges == 0) * 1.0
-        gap = tail[:-1] - tail[1:]  # a gap ends within (edge, next edge]
-        share = np.clip((m - edges[:-1]) / stride, 0.0, 1.0)
-        short = gap * share
-        g, s, long_ = (np.fft.rfft(v, length) for v in (gap, short, gap - short))
-        law = np.fft.irfft(g * s / (1 - long_), length)[:size]
-        times = np.asarray(edges[1:] - (stride - 1) / 2, dtype=np.float64)
-        return times, np.asarray(np.minimum(1.0, np.cumsum(law)))
+        from scipy.fft import irfft, next_fast_len, rfft
 
-    def _rare_second(self) -> tuple[Array, Array]:
-        """A second pair that is rarely in time: a geometric number of tries, nearly exponential."""
-        p = self.attempts.probability
-        hit = float(self.attempts.within(self.life))
-        mean = (1 + 1 / hit) / p
-        times = np.linspace(0.0, REACH * mean, 4096)
-        return times, -np.expm1(-times / mean)
+        p, m, stride = self.attempts.probability, self.life, self._stride
+        size = int(np.ceil(REACH * self._mean_of_two / stride)) + 2
+        length = next_fast_len(2 * size)
+        ends = np.arange(size) * stride
+        tail = np.exp(np.log1p(-p) * ends) if p < 1 else (ends == 0) * 1.0
+        inside = tail[:-1] - tail[1:]  # of a gap that ends within (end, next end]
+        shares = np.clip((m - ends[:-1]) / stride, 0.0, 1.0)
+        upper = (stride + 1) / (2 * stride)  # gaps of one step lie this far up in it
 
+        def placed(mass: Array) -> Array:
+            out = np.zeros(size)
+            out[1:] += upper * mass
+            out[:-1] += (1 - upper) * mass
+            return out
+
+        g, short, long_ = (
+            rfft(placed(v), length) for v in (inside, inside * shares, inside * (1 - shares))
+        )
+        law = irfft(g * short / (1 - long_), length)[:size]
+        times = np.asarray(ends, dtype=np.float64)
+        return times, np.asarray(np.clip(np.cumsum(law), 0.0, 1.0))
+
+    @cached_property
     def _simulated(self) -> Array:
         """Attempts until k pairs live together, one number per run; the seed is fixed."""
         rng = np.random.default_rng(20_261)
         k, m, p = self.pairs, self.life, self.attempts.probability
+        # k - 1 gaps within m attempts: a success has at least this chance to complete the set
+        chance = float(self.attempts.within(m / (k - 1))) ** (k - 1)
+        if chance < 1e-4:
+            raise ValidityError(
+                f"Wait: {k} pairs hardly ever live together within {self.cutoff:g} s at "
+                f"{self.attempts.rate:.3g} pairs/s; keep them longer, or ask for fewer"
+            )
         total = np.zeros(self.samples)
         recent = np.zeros((self.samples, k - 1))
         seen = np.zeros(self.samples, dtype=int)
@@ -371,8 +431,12 @@ def stored(
     basis = np.eye(16, dtype=np.complex128).reshape(16, 4, 4)
     one, two = (qubit_channel(memory, T) for memory in memories)
     E = decay(basis, one, two).reshape(16, 16).T  # one attempt, as a matrix on vec(rho)
-    q = 1 - p
-    average = p * E @ np.linalg.inv(np.eye(16) - q * E)
+    # 1 - q E = p + q (1 - E), and 1 - E from the decays themselves: nothing cancels at small p
+    lost = [1 / memory.T1 for memory in memories]
+    still = np.eye(16) - E
+    diagonal = np.diag_indices(16)
+    still[diagonal] = -np.expm1(_exponents(memories, lost) * T)
+    average = p * E @ np.linalg.inv(p * np.eye(16) + (1 - p) * still)
     norm = 1.0
     if cutoff is not None:
         m = int(np.floor(cutoff / T * (1 + 1e-12)))
@@ -382,7 +446,24 @@ def stored(
             )
         # decay over m attempts at once: exponents, not a power of a matrix
         late = decay(basis, *(qubit_channel(memory, m * T) for memory in memories))
-        kept = np.exp(m * np.log1p(-p)) if p < 1 else 0.0
-        average = average @ (np.eye(16) - kept * late.reshape(16, 16).T)
-        norm = 1 - kept
-    return np.asarray((average @ state.reshape(16) / norm).reshape(4, 4))
+        grown = m * np.log1p(-p) if p < 1 else -np.inf
+        missed = np.eye(16) - late.reshape(16, 16).T
+        missed[diagonal] = -np.expm1(_exponents(memories, lost) * m * T)
+        norm = float(-np.expm1(grown))
+        average = average @ (norm * np.eye(16) + np.exp(grown) * missed)
+    found = (average @ state.reshape(16) / norm).reshape(4, 4)
+    return np.asarray(found * (np.trace(state) / np.trace(found)))
+
+
+def _exponents(memories: "tuple[Memory, Memory]", lost: list[float]) -> Array:
+    """Rate at which each element of vec(rho) decays by itself, negative [1/s], shape (16,)."""
+    rates = []
+    for a, b, c, d in np.ndindex(2, 2, 2, 2):  # ket A, ket B, bra A, bra B
+        total = 0.0
+        for (ket, bra), memory, loss in zip(((a, c), (b, d)), memories, lost, strict=True):
+            if ket == bra:
+                total -= loss * ket
+            else:
+                total -= 1 / memory.T2
+        rates.append(total)
+    return np.array(rates)

@@ -43,12 +43,28 @@ def paired(first: Sequence[Row], second: Sequence[Row]) -> list[Pairing]:
     for arm in dict.fromkeys(row.arm for row in (*first, *second)):
         a = [row for row in first if row.arm == arm]
         b = [row for row in second if row.arm == arm]
-        matcher = SequenceMatcher(None, [r.kind for r in a], [r.kind for r in b], autojunk=False)
-        for _, i0, i1, j0, j1 in matcher.get_opcodes():
-            for k in range(max(i1 - i0, j1 - j0)):
-                one = a[i0 + k] if i0 + k < i1 else None
-                two = b[j0 + k] if j0 + k < j1 else None
-                found.append(Pairing(one, two))
+        names = SequenceMatcher(None, [_key(r) for r in a], [_key(r) for r in b], autojunk=False)
+        for tag, i0, i1, j0, j1 in names.get_opcodes():
+            if tag == "equal":
+                found += [Pairing(x, y) for x, y in zip(a[i0:i1], b[j0:j1], strict=True)]
+            else:
+                found += _by_kind(a[i0:i1], b[j0:j1])
+    return found
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row.kind, row.element
+
+
+def _by_kind(a: Sequence[Row], b: Sequence[Row]) -> list[Pairing]:
+    """Rows between two that match by name: the same kind first, the rest in order."""
+    found: list[Pairing] = []
+    kinds = SequenceMatcher(None, [r.kind for r in a], [r.kind for r in b], autojunk=False)
+    for _, i0, i1, j0, j1 in kinds.get_opcodes():
+        for k in range(max(i1 - i0, j1 - j0)):
+            one = a[i0 + k] if i0 + k < i1 else None
+            two = b[j0 + k] if j0 + k < j1 else None
+            found.append(Pairing(one, two))
     return found
 
 

@@ -19,6 +19,7 @@ from fibre.herald import Scheme
 from fibre.link import Arm, Link, evaluate_link, stretched
 from fibre.photon import Photon, SpectralGrid
 from transducer.conversion import Conversion
+from transducer.devices.pumped import PumpedDevice
 from transducer.node import emit, head_rows, pair_rows, require_steady
 from transducer.scenario import ArmSetup, Scenario
 from transducer.solvers import scattering
@@ -153,7 +154,10 @@ def _pair(scenario: Scenario, setup: ArmSetup, grid: SpectralGrid, engine: str) 
             f"'{engine}'; use --engine scattering, or pump red"
         )
     device, pump, emitter = setup.device, setup.pump, setup.emitter
-    light = emit_pairs(device, pump, emitter, grid, device.converted_frequency(pump))
+    carrier = device.converted_frequency(pump)
+    if isinstance(device, PumpedDevice):  # the partner of a line that is shifted up lies below
+        carrier -= 2 * float(np.max(device.line_shift(pump)))
+    light = emit_pairs(device, pump, emitter, grid, carrier)
     if pump.pulse_length is not None:
         require_steady(pump.pulse_length, bandwidth_of(setup), emitter.photon_fwhm)
         _require_inside(scenario, setup, pump.pulse_length)
@@ -206,7 +210,6 @@ def _arm(setup: ArmSetup, photon: Photon) -> Arm:
 
 
 def _pulsed(setup: ArmSetup, grid: SpectralGrid) -> Photon:
-    from transducer.devices.pumped import PumpedDevice
     from transducer.pulsed_node import emit_pulsed
 
     if setup.pump is None or not isinstance(setup.device, PumpedDevice):

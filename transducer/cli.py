@@ -124,6 +124,11 @@ def link(
                 "a comparison prints one table: leave --json and --out away, and ask for one "
                 "protocol to get its contract or archive"
             )
+        if engine not in ("all", "scattering"):
+            raise ParameterError(
+                f"--engine '{engine}' has no place in a comparison, which uses scattering; leave "
+                "it away"
+            )
         _compare(scenario, protocol, station, fidelity, rate)
         return
     known = [scheme.value for scheme in Scheme]

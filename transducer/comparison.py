@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cavities.capacity import pure_loss_bound
-from cavities.constants import Real
+from cavities.constants import Real, ordinary
 from cavities.errors import ParameterError, PhysicsError, ValidityError
 from cavities.pump import Sideband
 from cavities.sentences import nearest
 from fibre.distil import hashing_bound, negativity
-from fibre.elements import FibreSpan
+from fibre.elements import Element, FibreSpan
 from fibre.figures import LinkFigures
 from fibre.herald import EMITTERS, Heralded, Scheme
 from fibre.link import Arm, Link, evaluate_link, propagate, require_encoding
 from fibre.memory import QubitChannel, decay, qubit_channel
 from fibre.one_way import Squeezed, direct_dual_rail, direct_single_rail, shared_dual_rail
 from fibre.pair_herald import storage
-from fibre.photon import Company, Photon
+from fibre.photon import SAME_CARRIER_HZ, Company, Photon
 from transducer.chain import is_blue, link_of
 from transducer.goals import Goal, Setting, best_setting
 from transducer.scenario import ArmSetup, Scenario
@@ -103,6 +103,11 @@ def compare(
             if name not in known:
                 raise ParameterError(f"{kind} '{name}' is not known; {nearest(name, known)}")
     goal = goal or Goal()
+    if not any(_makes_sense(p, s) for p in protocols for s in stations):
+        raise ParameterError(
+            f"protocol {', '.join(protocols)} does not go with station {', '.join(stations)}: "
+            "heralds need midpoint or end, direct and teleport take none, pair-source takes source"
+        )
     found: list[Compared] = []
     for protocol in protocols:
         for station in stations:
@@ -147,6 +152,18 @@ Evaluate = Callable[[Setting], LinkFigures]
 Knobs = Mapping[str, tuple[float, float]]
 
 
+def backwards_through(elements: Sequence[Element]) -> tuple[Element, ...]:
+    """The same path the other way: classical light that ran along now runs against."""
+
+    def turned(element: Element) -> Element:
+        if not isinstance(element, FibreSpan):
+            return element
+        channels = (replace(c, counter=not c.counter) for c in element.classical)
+        return replace(element, classical=tuple(channels))
+
+    return tuple(turned(element) for element in reversed(elements))
+
+
 def at_end(link: Link) -> Link:
     """Move the station to node A: all fibre of arm A goes behind that of arm B.
 
@@ -156,7 +173,7 @@ def at_end(link: Link) -> Link:
         If arm A has no fibre to move.
     """
     one, two = link.arms
-    moved = [e for e in one.elements if isinstance(e, FibreSpan)]
+    moved = backwards_through([e for e in one.elements if isinstance(e, FibreSpan)])
     if not moved:
         raise ValidityError("arm A has no fibre: its station stands beside it already")
     places = [k for k, e in enumerate(two.elements) if isinstance(e, FibreSpan)]
@@ -238,7 +255,10 @@ def _pairs(scenario: Scenario, scheme: Scheme, station: str) -> tuple[Evaluate, 
 
 
 def _one_way(scenario: Scenario, protocol: str) -> tuple[Evaluate, Knobs, str]:
-    link = link_of(_red(scenario))
+    scenario = _red(scenario)  # receivers convert, whatever the scenario pumps
+    link = link_of(scenario)
+    for arm, setup in zip(link.arms, reversed(scenario.arms), strict=True):
+        _require_one_colour(arm.photon, setup)
     if protocol.startswith("direct"):
         encoding = "time-bin" if protocol == "direct-time-bin" else "path"
         _require_one_way(link, encoding)
@@ -269,6 +289,16 @@ def _require_one_way(link: Link, encoding: str) -> None:
     require_encoding(link, scheme)
 
 
+def _require_one_colour(photon: Photon, setup: ArmSetup) -> None:
+    here = setup.device.converted_frequency(setup.pump)
+    apart = abs(float(np.max(ordinary(photon.carrier - here))))
+    if apart > SAME_CARRIER_HZ:
+        raise ValidityError(
+            f"arm {setup.name}: the photon and what its transducer converts are {apart:.4g} Hz "
+            "apart; tune both transducers to one optical frequency (wavelength and detunings)"
+        )
+
+
 def received(photon: Photon, setup: ArmSetup) -> Photon:
     r"""A photon behind the receiver of a node: light converted back and caught by its memory.
 
@@ -289,6 +319,7 @@ def received(photon: Photon, setup: ArmSetup) -> Photon:
         In the node's memory; transmission and noise include the capture.
     """
     device = setup.device
+    _require_one_colour(photon, setup)
     omega = photon.wave.grid.omega + np.max(device.centre(setup.pump))
     down = scattering.convert(
         device.linearise(setup.pump), device.target, device.source, np.asarray(omega)
@@ -303,13 +334,13 @@ def received(photon: Photon, setup: ArmSetup) -> Photon:
     own = (*company, Company(1.0, np.asarray(down.noise_out)))
     caught = replace(photon, wave=wave, company=own, pump_flux=0.0)
     caught = caught.attenuated(setup.emitter.efficiency)
-    line = setup.emitter.line_noise
+    line = setup.emitter.incoming_noise
     return caught.joined_by(line) if line > 0 else caught
 
 
 def _path(photon: Photon, arm: Arm, backwards: bool) -> Photon:
     """Through an arm's path: towards the middle, or from it to the node."""
-    elements = tuple(reversed(arm.elements)) if backwards else arm.elements
+    elements = backwards_through(arm.elements) if backwards else arm.elements
     return propagate(photon, elements, arm.name)[0]
 
 

@@ -73,13 +73,16 @@ class Goal:
         if self.worth(best)[0] == 1.0:
             return
         if self.fidelity_floor is not None:
-            raise ValidityError(
+            said = (
                 f"{what}: no setting reaches a fidelity of {self.fidelity_floor:g}: the best is "
-                f"{float(best.fidelity):.4f}, with {float(best.added_noise_a):.3g} and "
-                f"{float(best.added_noise_b):.3g} noise quanta at the emitters and the "
-                f"separability at {float(best.separability):.3g} (entangled below 1; L23 allows "
-                f"{float(best.noise_threshold):.3g} quanta); lower the noise or the floor"
+                f"{float(np.max(best.fidelity)):.4f}, with {float(np.max(best.added_noise_a)):.3g} "
+                f"and {float(np.max(best.added_noise_b)):.3g} noise quanta at the emitters"
             )
+            if np.all(np.isfinite(best.separability)):
+                said += f", separability {float(np.max(best.separability)):.3g} (entangled below 1)"
+            if np.all(np.isfinite(best.noise_threshold)):
+                said += f", where L23 allows {float(np.max(best.noise_threshold)):.3g} quanta"
+            raise ValidityError(said + "; lower the noise or the floor")
         if self.rate_floor is not None:
             most = float(best.relay_bound) / float(best.attempt_period)
             raise ValidityError(

@@ -38,6 +38,9 @@ class Emitter:
     line_noise : float
         Thermal quanta per mode that the microwave path brings to the transducer's port [quanta],
         >= 0, beside the waveguide bath of the device.
+    incoming_noise : float
+        Thermal quanta per mode that the same path brings to the memory when it catches a quantum
+        from the transducer [quanta], >= 0.
     """
 
     memory: Memory
@@ -47,9 +50,11 @@ class Emitter:
     offset: float = 0.0
     idle: float = 0.0
     line_noise: float = 0.0
+    incoming_noise: float = 0.0
 
     def __post_init__(self) -> None:
         checks.number("Emitter.line_noise", self.line_noise, "quanta", at_least=0.0)
+        checks.number("Emitter.incoming_noise", self.incoming_noise, "quanta", at_least=0.0)
         checks.probability("Emitter.bright", self.bright)
         checks.number("Emitter.photon_fwhm", self.photon_fwhm, "s", above=0.0)
         checks.number("Emitter.efficiency", self.efficiency, "1", above=0.0, at_most=1.0)

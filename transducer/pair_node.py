@@ -15,14 +15,16 @@ from transducer.solvers import scattering
 def emit_pairs(
     device: Device, pump: Pump, emitter: Emitter, grid: SpectralGrid, carrier: float
 ) -> Photon:
-    r"""Pair light of a blue-pumped device: signal at its optical output, idler in the memory.
+    r"""Pair light of a blue-pumped device: idler in the memory, signal at its optical output.
 
-    .. math:: n_o=\int\frac{d\omega}{2\pi}|v_o|^2 n_o(\omega),\quad
-              n_e=\int\frac{d\omega}{2\pi}|v_e(-\omega)|^2 n_e(-\omega),\quad
-              m=\int\frac{d\omega}{2\pi}\,v_o^*(\omega)\,v_e^*(-\omega)\,m(\omega)
+    .. math:: n_e=\int\frac{d\omega}{2\pi}|v_e(-\omega)|^2 n_e(-\omega),\quad
+              v_o(\omega)=\frac{m(\omega)\,v_e^*(-\omega)}{m},\quad
+              m^2=\int\frac{d\omega}{2\pi}\,|m(\omega)\,v_e(-\omega)|^2
 
-    Both packets have the Gaussian intensity of the emitter's photon; the memory catches the
-    packet whose spectral phase matches, so that m is as large as that intensity allows (L24f-h).
+    The idler's packet has the Gaussian intensity of the emitter's photon and the phase that a
+    matched memory catches. Everything in the light that is correlated with it lies in its partner
+    mode v_o, which is therefore the signal: whatever filters and gates make of it, no correlation
+    is left out (L24f-h with this v_o).
 
     Parameters
     ----------
@@ -31,8 +33,8 @@ def emit_pairs(
     pump : Pump
         Blue.
     emitter : Emitter
-        `photon_fwhm` and `offset` of the packets; its `efficiency` is the probability that a
-        quantum at the microwave port is caught by the memory.
+        `photon_fwhm` of the idler's packet and `offset` of the signal; its `efficiency` is the
+        probability that a quantum at the microwave port is caught by the memory.
     grid : SpectralGrid
         Frequencies of the link.
     carrier : float
@@ -67,21 +69,26 @@ def emit_pairs(
             "pair light needs a squeezing interaction between light and microwave; this device "
             "exchanges quanta instead: pump it blue"
         )
-    centre = float(np.max(device.centre(pump)))
-    omega = grid.omega + centre
+    # a microwave line that is shifted up by light puts its partner down by as much
+    omega = grid.omega - float(np.max(device.centre(pump)))
     found = scattering.pair_moments(linear, first, second, -omega if swapped else omega)
     n_o, n_e = (found.n_2, found.n_1) if swapped else (found.n_1, found.n_2)
     u = gaussian_amplitude(grid.omega - emitter.offset, emitter.photon_fwhm)
     share = grid.weight * np.abs(u) ** 2
-    idler = Idler(
-        float(np.sum(share * n_e)),
-        float(np.sum(share * np.abs(found.m))),
-        emitter.efficiency,
-        emitter.line_noise,
-    )
+    held = float(np.sum(share))
+    if not abs(held - 1) < 1e-6:
+        raise ValidityError(
+            f"the frequency grid holds {held:.6g} of the idler's packet instead of 1: its duration "
+            f"of {emitter.photon_fwhm:.3g} s is out of scale with the lines it meets"
+        )
+    cross = float(np.sqrt(np.sum(share * np.abs(found.m) ** 2)))
+    if cross == 0:
+        raise ValidityError("the device makes no pairs: raise the pump power above zero")
+    idler = Idler(float(np.sum(share * n_e)), cross, emitter.efficiency, emitter.incoming_noise)
+    partner = u * np.abs(found.m) / cross  # all that is correlated with the idler is in this mode
     flux, offset = device.pump_light(pump)
     return Photon(
-        Wave(grid, u, np.asarray(n_o)),
+        Wave(grid, partner, np.asarray(n_o)),
         0.0,
         carrier,
         clock=emitter.idle,

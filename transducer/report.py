@@ -134,8 +134,10 @@ def _budget_table(report: LinkReport) -> Table:
     table.box, table.padding = SIMPLE_HEAD, (0, 1, 0, 0)  # room for the element's name
     for column in table.columns[1:]:
         column.no_wrap = True
+    place: dict[str, int] = {}
     for arms, row in _folded(report):
-        factor = report.factors.get((row.arm, row.element))
+        place[row.arm] = place.get(row.arm, -1) + 1
+        factor = report.factors.get((row.arm, place[row.arm]))
         table.add_row(
             escape(row.element),
             arms,
@@ -208,16 +210,17 @@ def _after_table(report: LinkReport) -> Table:
         "gate F",
     )
     best = report.best
-    key = float(secret_key_fraction(best.pair.normalised))
     f = best.figures
+    key = float(secret_key_fraction(best.pair.checked.normalised))
+    kept, fidelity = float(f.delivered_rate) * float(f.kept), float(f.checked_fidelity)
     table.add_row(
         "none",
         "-",
-        f"{float(f.fidelity):.4f}",
-        f"{float(f.delivered_rate):.3g}",
+        f"{fidelity:.4f}",
+        f"{kept:.3g}",
         f"{float(f.hashing_rate):.3g}",
-        f"{key * float(f.delivered_rate):.3g}",
-        f"{teleported_gate_fidelity(float(f.fidelity)):.4f}",
+        f"{key * kept:.3g}",
+        f"{teleported_gate_fidelity(fidelity):.4f}",
     )
     for found in report.purified:
         key = float(secret_key_fraction(found.state))
@@ -245,6 +248,8 @@ def _show_wait(report: LinkReport, console: Console) -> None:
     )
     if wanted.deadline is not None:
         said += f"; within {wanted.deadline:g} s with probability {wait.by(wanted.deadline):.4g}"
+    if wait.outage is not None:
+        said += f"; counted from the end of an outage ({wait.outage.name})"
     console.print(said + ".")
 
 

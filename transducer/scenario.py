@@ -292,7 +292,8 @@ def build_scenario(
         schedule = build.schedule(file.schedule, arms)
         registration = None
         if file.registration is not None:
-            registration = build.registration(file.registration, station.detector.jitter)
+            offset = _offset(file, arms)
+            registration = build.registration(file.registration, station.detector.jitter, offset)
             station, schedule = _registered(registration, station, schedule)
     except (DataError, PhysicsError) as error:
         raise type(error)(f"{label}: {error}") from None
@@ -321,15 +322,28 @@ def build_scenario(
     )
 
 
+def _offset(file: ScenarioFile, arms: tuple[ArmSetup, ArmSetup]) -> float:
+    """Known frequency difference of the two photons [rad/s]."""
+    sent = [
+        arm.device.converted_frequency(arm.pump) + arm.emitter.offset
+        if arm.device.takes_pump
+        else arm.device.carrier + arm.emitter.offset
+        for arm in arms
+    ]
+    return sent[0] - sent[1]
+
+
 def _registered(
     registration: "Registration", station: Station, schedule: Schedule
 ) -> tuple[Station, Schedule]:
     """Station and timing with the phase that the registration leaves."""
     gap = schedule.gap(station.gate, station.detector.dead_time)
+    bins = replace(schedule, flip=0.0).gap(station.gate, station.detector.dead_time)
     phased = replace(
         station,
         phase_rms=registration.within_attempt().rms,
         phase_change_rms=registration.between_bins(gap).rms,
+        bin_change_rms=registration.between_bins(bins).rms,
     )
     if registration.lock_time > 0:
         schedule = replace(schedule, lock_duty=registration.duty)
@@ -395,6 +409,7 @@ class _Builder:
             emission * line.transmission,
             float(angular(node.offset_hz)),
             line_noise=line.outgoing,
+            incoming_noise=line.reversed.outgoing,
         )
         elements = []
         for entry in table.path:
@@ -439,7 +454,7 @@ class _Builder:
     ) -> Element:
         """An element with what shares it: classical light in a fibre, neighbours in a switch."""
         if isinstance(element, FibreSpan):
-            channels = tuple(self._classical(table) for table in entry.classical)
+            channels = tuple(self._classical(table, carrier) for table in entry.classical)
             element = replace(element, classical=channels, carrier=carrier)
         elif entry.classical:
             raise DataError(
@@ -447,6 +462,11 @@ class _Builder:
                 f"{part.category}"
             )
         if isinstance(element, Switch):
+            if entry.fabric is not None and entry.count > 1:
+                raise DataError(
+                    f"parts/{part.key}: 'count' = {entry.count} and 'fabric' contradict each "
+                    "other: a fabric says itself how many elements a path passes; leave it away"
+                )
             if entry.fabric is not None:
                 from fibre.fabrics import Fabric, Topology
 
@@ -467,13 +487,14 @@ class _Builder:
             )
         return element
 
-    def _classical(self, table: ClassicalTable) -> Classical:
+    def _classical(self, table: ClassicalTable, carrier: float) -> Classical:
         part = self._part(table.raman, table.override)
         if not isinstance(part, parts.NoisePart):
             raise DataError(
                 f"parts/{part.key}: 'classical.raman' names how classical light scatters, a noise "
                 f"part such as noise.raman.cband, not a {part.category}"
             )
+        parts.check_band(part, carrier)
         number = parts.stated(part, "raman_per_km_nm", part.values.raman_per_km_nm)
         self._note(parts.inputs_of(part, ["values.raman_per_km_nm"]))
         # 1/(km nm) is 1e6/m^2
@@ -484,7 +505,9 @@ class _Builder:
             table.counter,
         )
 
-    def registration(self, table: RegistrationTable, jitter: float) -> "Registration":
+    def registration(
+        self, table: RegistrationTable, jitter: float, offset: float
+    ) -> "Registration":
         """What holds the phases of both nodes together."""
         from fibre.registration import Registration
 
@@ -501,7 +524,7 @@ class _Builder:
             value("residual_rad"),
             value("interval_s"),
             value("lock_time_s"),
-            0.0,
+            offset,
             float(angular(value("offset_rms_hz"))),
             jitter / np.sqrt(8 * np.log(2)),
         )

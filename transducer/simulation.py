@@ -172,8 +172,8 @@ class LinkReport:
         What a reader must know, in sentences.
     cases : tuple of Case
         The best scheme at typical loss, at mean plus three sigma, in the worst case, with margins.
-    factors : dict of (str, str) to float
-        By arm and element: fidelity over that without the element [1].
+    factors : dict of (str, int) to float
+        By arm and place among its rows: fidelity over that without the element [1].
     purified : tuple of Purified
         What two of the best scheme's pairs become.
     wait : Wait, optional
@@ -189,7 +189,7 @@ class LinkReport:
     varied_inputs: tuple[Input, ...]
     warnings: tuple[str, ...]
     cases: tuple[Case, ...] = ()
-    factors: dict[tuple[str, str], float] = field(default_factory=dict)
+    factors: dict[tuple[str, int], float] = field(default_factory=dict)
     purified: tuple["Purified", ...] = ()
     wait: Wait | None = None
 
@@ -302,33 +302,32 @@ def _cases(link: Link, best: Outcome, rows: Sequence[Row], margins: Margins) -> 
 
 
 def _purified(link: Link, best: Outcome) -> tuple["Purified", ...]:
-    """What two pairs of the best scheme become, where they are pairs of qubits."""
-    if best.scheme.pairs or float(best.figures.negativity) <= 0:
+    """What two pairs of the best scheme become, once both memories were found to hold a qubit."""
+    if float(best.figures.negativity) <= 0:
         return ()
     from fibre.purify import Purification, purified
 
-    f = best.figures
     memories = (link.arms[0].memory, link.arms[1].memory)
-    attempts = Attempts(float(f.herald_probability), float(f.attempt_period))
-    up = float(f.delivered_rate) / float(f.rate)
-    message = float(f.latency)
-    pair = best.pair.normalised
-    return tuple(purified(pair, how, memories, attempts, message, up) for how in Purification)
+    pair, message = best.pair.checked.normalised, float(best.figures.latency)
+    return tuple(purified(pair, how, memories, _kept(best), message) for how in Purification)
+
+
+def _kept(best: Outcome) -> Attempts:
+    """Attempts for pairs that a check of both memories keeps, down times by their share."""
+    f = best.figures
+    per_attempt = float(f.rate) * float(f.attempt_period) * float(f.kept)  # of all modes together
+    share = float(f.delivered_rate) / float(f.rate)
+    return Attempts(min(1.0, per_attempt), float(f.attempt_period) / share)
 
 
 def _wait(scenario: Scenario, best: Outcome) -> Wait | None:
     """Law of the time to the requested pairs; the longest outage as it comes, others by share."""
-    f, wanted = best.figures, scenario.request
-    outages = scenario.schedule.outages
-    longest = max(outages, key=lambda outage: outage.duration, default=None)
-    share = float(f.delivered_rate) / float(f.rate)
-    if longest is not None:
-        share /= longest.availability
-    announced = float(f.rate) * float(f.attempt_period)  # of all modes together
-    attempts = Attempts(min(1.0, announced), float(f.attempt_period) / share)
+    wanted, attempts = scenario.request, _kept(best)
+    longest = max(scenario.schedule.outages, key=lambda outage: outage.duration, default=None)
     if wanted.pairs > 1 and wanted.cutoff is not None:
         longest = None  # pairs that expire while the link is down are not modelled: a share again
-        attempts = Attempts(min(1.0, announced), 1 / float(f.delivered_rate) * announced)
+    if longest is not None:
+        attempts = replace(attempts, period=attempts.period * longest.availability)
     return Wait(attempts, wanted.pairs, wanted.cutoff, longest)
 
 
