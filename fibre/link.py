@@ -325,7 +325,8 @@ def _require_band_limited(photon: Photon) -> None:
     if np.any(far > 0.05 * np.asarray(photon.noise_flux)):
         raise ValidityError(
             "the noise at the detectors has no bandwidth: it is white far beyond the photon; put "
-            "a filter into the arm or cool the optical bath"
+            "a filter behind what makes it (classical light in the fibre, crosstalk of a switch, a "
+            "warm optical bath)"
         )
 
 
@@ -578,23 +579,67 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
     require_encoding(link, scheme)
     pair = heralded(link, scheme, detection)
     final, latency = when_known(link, scheme, detection, pair)
-    travel = np.maximum(_travel(link.arms[0]), _travel(link.arms[1]))
-    steps = (scheme.rounds, station.gate, station.detector.dead_time, travel, travel)
-    period = schedule.attempt_period(*steps)
-    switches = [e.switch_time for arm in link.arms for e in arm.elements]
-    up = schedule.availability(max(switches, default=0.0))
-    probability = final.probability
-    if not np.all(probability > 0):
+    if not np.all(final.probability > 0):
         raise ValidityError(
             f"{scheme.value}: nothing ever heralds (probability 0); let the qubits be bright, or "
             "raise a transmission"
         )
-    checked = final.checked.normalised
+    travel = np.maximum(_travel(link.arms[0]), _travel(link.arms[1]))
+    steps = (scheme.rounds, station.gate, station.detector.dead_time, travel, travel)
+    tau, modes = (detection.tau_a, detection.tau_b), scheme.rounds * schedule.modes
+    found = replace(
+        tallied(link, schedule, steps, detection, pair, final),
+        latency=latency,
+        relay_bound=relay_bound(*tau, modes),
+        direct_bound=direct_bound(*tau, modes),
+        separability=_separability(link, detection, scheme, pair),
+        noise_threshold=noise_threshold(np.minimum(*tau)),
+    )
+    for name, value in found.as_dict().items():
+        if not np.all(np.isfinite(value)):
+            raise ValidityError(
+                f"'{name}' cannot be computed: a number of this link is too large or too small; "
+                "look for a slip in an exponent or a unit"
+            )
+    return found, final
+
+
+def tallied(
+    link: Link,
+    schedule: Schedule,
+    steps: tuple[int, float, float, Real, Real],
+    detection: Detection,
+    pair: Heralded,
+    final: Heralded,
+) -> LinkFigures:
+    """Rates and qualities of any protocol, whatever announces its pairs.
+
+    Parameters
+    ----------
+    link : Link
+        Its switches count in the availability.
+    schedule : Schedule
+        Timing of this protocol.
+    steps : tuple
+        Rounds, gate [s], dead time [s], travel [s] and message [s] of `Schedule.attempt_period`.
+    detection : Detection
+        Transmissions and noise that the figures report.
+    pair, final : Heralded
+        When the emission ended, and when both nodes know.
+
+    Returns
+    -------
+    LinkFigures
+        Bounds and criteria are left as not a number; latency is travel, message and feedback.
+    """
+    period = schedule.attempt_period(*steps)
+    switches = [e.switch_time for arm in link.arms for e in arm.elements]
+    up = schedule.availability(max(switches, default=0.0))
+    probability, checked = final.probability, final.checked.normalised
     hashing = final.kept * hashing_bound(checked)
     announced = probability if schedule.modes == 1 else multiplexed(probability, schedule.modes)
-    modes = scheme.rounds * schedule.modes
     tau_a, tau_b = detection.tau_a, detection.tau_b
-    found = LinkFigures(
+    return LinkFigures(
         transmission_a=tau_a,
         transmission_b=tau_b,
         noise_a=detection.noise_a,
@@ -610,25 +655,18 @@ def figures(link: Link, scheme: Scheme, detection: Detection) -> tuple[LinkFigur
         kept=final.kept,
         checked_fidelity=final.checked.fidelity,
         negativity=final.kept * negativity(checked),
-        latency=latency,
+        latency=steps[3] + steps[4] + schedule.feedback,
         attempt_period=period,
         waiting=period / schedule.serial_time(*steps),
         rate=announced / period,
         delivered_rate=up * announced / period,
         hashing=hashing,
         hashing_rate=up * announced / period * hashing,
-        relay_bound=relay_bound(tau_a, tau_b, modes),
-        direct_bound=direct_bound(tau_a, tau_b, modes),
-        separability=_separability(link, detection, scheme, pair),
-        noise_threshold=noise_threshold(np.minimum(tau_a, tau_b)),
+        relay_bound=np.nan,
+        direct_bound=np.nan,
+        separability=np.nan,
+        noise_threshold=np.nan,
     )
-    for name, value in found.as_dict().items():
-        if not np.all(np.isfinite(value)):
-            raise ValidityError(
-                f"'{name}' cannot be computed: a number of this link is too large or too small; "
-                "look for a slip in an exponent or a unit"
-            )
-    return found, final
 
 
 def _separability(link: Link, seen_: Detection, scheme: Scheme, pair: Heralded) -> Real:

@@ -397,7 +397,8 @@ def detector_of(part: Part) -> tuple[Detector, list[Input]]:
     dark = stated(part, "dark_rate_hz", v.dark_rate_hz)
     dead = stated(part, "dead_time_s", v.dead_time_s)
     low = efficiency.min if efficiency.min is not None else efficiency.value
-    used = [efficiency, dark, dead]
+    also = [n for n in (v.afterpulse_probability, v.photons_resolved) if n is not None]
+    used = [efficiency, dark, dead, *also]
     made = Detector(
         part.name,
         efficiency.value,
@@ -409,8 +410,9 @@ def detector_of(part: Part) -> tuple[Detector, list[Input]]:
         0.0 if v.afterpulse_probability is None else v.afterpulse_probability.value,
         1 if v.photons_resolved is None else int(v.photons_resolved.value),
     )
-    keys = ["values.efficiency", "values.dark_rate_hz", "values.dead_time_s"]
-    return made, inputs_of(part, keys)
+    keys = ["efficiency", "dark_rate_hz", "dead_time_s", "afterpulse_probability"]
+    keys.append("photons_resolved")  # jitter counts where a registration uses it
+    return made, inputs_of(part, [f"values.{key}" for key in keys])
 
 
 def memory_of(part: Part) -> tuple[Memory, float, list[Input]]:

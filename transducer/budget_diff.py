@@ -93,8 +93,8 @@ def show_budget_diff(first: Scenario, second: Scenario, console: Console) -> Non
     for pair in paired(a[0], b[0]):
         table.add_row(*_row(pair))
     console.print(table)
-    sums = titled_table("Totals", "arm", "typical dB", "then", "worst dB", "then")
-    for one, two in zip(totals(a[0]), totals(b[0]), strict=False):
+    sums = titled_table("Totals", "arm", "typical dB", "typical then", "worst dB", "worst then")
+    for one, two in zip(totals(a[0]), totals(b[0]), strict=True):
         sums.add_row(
             one.arm,
             f"{one.typical_db:.2f}",
@@ -149,7 +149,7 @@ def _row(pair: Pairing) -> tuple[str, ...]:
         "-" if loss[1] is None else f"{loss[1]:.2f}",
         f"{change:+.2f}" if abs(change) >= 5e-3 else "",
         f"{worst[1] - worst[0]:+.2f}" if abs(worst[1] - worst[0]) >= 5e-3 else "",
-        f"{noise[1] - noise[0]:+.2g}" if abs(noise[1] - noise[0]) > 1e-12 else "",
+        f"{noise[1] - noise[0]:+.2g}" if abs(noise[1] - noise[0]) > 1e-9 else "",
         " -> ".join(dict.fromkeys(row.basis for row in (one, two) if row is not None)),
     )
 

@@ -132,6 +132,11 @@ def link(
         _compare(scenario, protocol, station, fidelity, rate)
         return
     known = [scheme.value for scheme in Scheme]
+    if protocol in ("direct", "direct-time-bin", "pair-source", "teleport"):
+        raise ParameterError(
+            f"--protocol '{protocol}' has no station in the middle and is shown by comparison: add "
+            "--station all"
+        )
     if protocol is not None and protocol not in known:
         raise ParameterError(
             f"--protocol '{protocol}' is not one of {', '.join(known)}, all; "

@@ -13,15 +13,14 @@ from cavities.constants import Real, ordinary
 from cavities.errors import ParameterError, PhysicsError, ValidityError
 from cavities.pump import Sideband
 from cavities.sentences import nearest
-from fibre.distil import hashing_bound, negativity
-from fibre.elements import Element, FibreSpan
+from fibre.elements import Element, FibreSpan, Switch
 from fibre.figures import LinkFigures
-from fibre.herald import EMITTERS, Heralded, Scheme
-from fibre.link import Arm, Link, evaluate_link, propagate, require_encoding
-from fibre.memory import QubitChannel, decay, qubit_channel
+from fibre.herald import EMITTERS, PSI_PLUS, Detection, Heralded, Scheme
+from fibre.link import Arm, Link, evaluate_link, propagate, require_encoding, tallied
+from fibre.memory import QubitChannel, decay, depolarised, qubit_channel
 from fibre.one_way import Squeezed, direct_dual_rail, direct_single_rail, shared_dual_rail
 from fibre.pair_herald import storage
-from fibre.photon import SAME_CARRIER_HZ, Company, Photon
+from fibre.photon import SAME_CARRIER_HZ, Company, Photon, overlap
 from transducer.chain import is_blue, link_of
 from transducer.goals import Goal, Setting, best_setting
 from transducer.scenario import ArmSetup, Scenario
@@ -69,6 +68,7 @@ def compare(
     stations: Sequence[str] = STATIONS,
     goal: Goal | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    fixed_shape: bool = False,
 ) -> tuple[Compared, ...]:
     """Compare protocols and places of the station on one scenario's hardware.
 
@@ -82,6 +82,8 @@ def compare(
         Most distillable entanglement per second by default.
     progress : callable
         Told in words what is being done.
+    fixed_shape : bool
+        Whether emitters keep the scenario's gate and photon instead of turning both.
 
     Returns
     -------
@@ -115,7 +117,7 @@ def compare(
                 continue
             progress(f"{protocol}, station {station}")
             try:
-                found.append(_at_best(scenario, protocol, station, goal))
+                found.append(_at_best(scenario, protocol, station, goal, fixed_shape))
             except PhysicsError as error:
                 found.append(Compared(protocol, station, {}, None, str(error)))
     found.sort(key=lambda c: (-1.0, -1.0) if c.figures is None else goal.worth(c.figures))
@@ -133,18 +135,23 @@ def _makes_sense(protocol: str, station: str) -> bool:
     return station in ("midpoint", "end")
 
 
-def _at_best(scenario: Scenario, protocol: str, station: str, goal: Goal) -> Compared:
+def _at_best(
+    scenario: Scenario, protocol: str, station: str, goal: Goal, fixed_shape: bool
+) -> Compared:
     note = ""
     if protocol in ONE_WAY:
         evaluate, knobs, note = _one_way(scenario, protocol)
     elif Scheme(protocol) in EMITTERS:
-        evaluate, knobs = _emitters(scenario, Scheme(protocol), station)
+        evaluate, knobs = _emitters(scenario, Scheme(protocol), station, goal, fixed_shape)
     else:
         evaluate, knobs = _pairs(scenario, Scheme(protocol), station)
         note = "idlers up to one quantum count as qubits"
-    if not knobs:
-        return Compared(protocol, station, {}, evaluate({}), note=note)
-    setting, figures = best_setting(evaluate, knobs, goal)
+    setting, figures = best_setting(evaluate, knobs, goal) if knobs else ({}, evaluate({}))
+    if protocol == Scheme.SINGLE_CLICK.value:  # its populations, once gate and photon are known
+        bright = {name: (float(BRIGHT[0]), float(BRIGHT[-1])) for name in ("bright_a", "bright_b")}
+        shape = dict(setting)
+        setting, figures = best_setting(lambda s: evaluate({**shape, **s}), bright, goal)
+        setting = {**shape, **setting}
     return Compared(protocol, station, setting, figures, note=note)
 
 
@@ -212,44 +219,68 @@ def _red(scenario: Scenario) -> Scenario:
     return scenario
 
 
-def _emitters(scenario: Scenario, scheme: Scheme, station: str) -> tuple[Evaluate, Knobs]:
-    link = _placed(link_of(_red(scenario)), station)
+SHAPES: dict[str, tuple[float, float]] = {"gate_share": (0.03, 1.0), "photon_over_gate": (0.1, 2.0)}
+"""What every node can turn: the gate as a share of the station's, and its photon over that gate."""
+
+
+def _shaped(scenario: Scenario, setting: Setting) -> Scenario:
+    """The same hardware with another gate and another photon."""
+    gate = setting["gate_share"] * scenario.station.gate
+    length = setting["photon_over_gate"] * gate
+    one, two = (
+        replace(arm, emitter=replace(arm.emitter, photon_fwhm=length)) for arm in scenario.arms
+    )
+    return replace(scenario, arms=(one, two), station=replace(scenario.station, gate=gate))
+
+
+BRIGHT = np.geomspace(1e-4, 0.5, 24)
+"""Bright-state populations of the grid on which a single click is searched."""
+
+
+def _emitters(
+    scenario: Scenario, scheme: Scheme, station: str, goal: Goal, fixed_shape: bool
+) -> tuple[Evaluate, Knobs]:
+    red = _red(scenario)
+    link = _placed(link_of(red), station)
     require_encoding(link, scheme)
+    overlap(link.arms[0].photon, link.arms[1].photon)  # of one colour
+
+    def placed(setting: Setting) -> Link:
+        if "gate_share" not in setting:
+            return link
+        return _placed(link_of(_shaped(red, setting)), station)
 
     def at(setting: Setting) -> LinkFigures:
-        bright = (setting.get("bright_a", 0.5), setting.get("bright_b", 0.5))
-        one, two = (
-            replace(arm, photon=replace(arm.photon, bright=alpha))
-            for arm, alpha in zip(link.arms, bright, strict=True)
-        )
-        return evaluate_link(replace(link, arms=(one, two)), scheme)
+        link = placed(setting)
+        if scheme is not Scheme.SINGLE_CLICK:
+            return evaluate_link(link, scheme)
+        bright = [setting[name] for name in ("bright_a", "bright_b") if name in setting]
+        if bright:
+            return evaluate_link(_bright(link, bright[0], bright[1]), scheme)
+        grid = _bright(link, BRIGHT[:, None], BRIGHT[None, :])
+        return goal.pick(evaluate_link(grid, scheme))[1]
 
-    if scheme is not Scheme.SINGLE_CLICK:
-        return at, {}
-    return at, {"bright_a": (1e-4, 0.5), "bright_b": (1e-4, 0.5)}
+    return at, {} if fixed_shape else SHAPES
 
 
-PAIR_KNOBS: dict[str, tuple[float, float]] = {
-    "cooperativity": (1e-5, 0.5),
-    "gate_share": (0.03, 1.0),
-    "photon_over_gate": (0.1, 1.0),
-}
-"""What a pair source can turn: its squeezing, the gate as a share of the station's, and how long a
-packet the memory catches."""
+def _bright(link: Link, one: Real, two: Real) -> Link:
+    arms = [
+        replace(arm, photon=replace(arm.photon, bright=alpha))
+        for arm, alpha in zip(link.arms, (one, two), strict=True)
+    ]
+    return replace(link, arms=(arms[0], arms[1]))
+
+
+PAIR_KNOBS: dict[str, tuple[float, float]] = {"cooperativity": (1e-5, 0.5), **SHAPES}
+"""What a pair source can turn: its squeezing, too."""
 
 
 def _pairs(scenario: Scenario, scheme: Scheme, station: str) -> tuple[Evaluate, Knobs]:
     _with_pump(scenario, Sideband.BLUE, None)  # says why not, before anything is computed
 
     def at(setting: Setting) -> LinkFigures:
-        gate = setting["gate_share"] * scenario.station.gate
-        length = setting["photon_over_gate"] * gate
         pumped = _with_pump(scenario, Sideband.BLUE, setting["cooperativity"])
-        pumped = replace(pumped, station=replace(scenario.station, gate=gate))
-        one, two = (
-            replace(arm, emitter=replace(arm.emitter, photon_fwhm=length)) for arm in pumped.arms
-        )
-        return evaluate_link(_placed(link_of(replace(pumped, arms=(one, two))), station), scheme)
+        return evaluate_link(_placed(link_of(_shaped(pumped, setting)), station), scheme)
 
     return at, PAIR_KNOBS
 
@@ -358,22 +389,37 @@ def _direct(scenario: Scenario, link: Link, rails: int) -> LinkFigures:
     if rails == 1:
         pair = direct_single_rail(tau, noise)
         at_home = qubit_channel(two.memory, wait)
+        phase = link.station.phase_rms
     else:
         pair = direct_dual_rail(tau, noise, storage(two.memory, wait))
         at_home = QubitChannel(1.0, 1.0)  # its rails have waited already
+        phase = link.station.change_rms(False)
     told = qubit_channel(one.memory, travel + wait)
     pair = replace(pair, state=decay(pair.state, told, at_home))
+    # the photon that B holds has passed the switches of both arms
+    switches = [(1, e) for arm in link.arms for e in arm.elements if isinstance(e, Switch)]
+    pair = _disturbed(pair, phase, switches)
     return _figures(link, pair, (tau, tau), (noise, noise), travel, travel, rails)
+
+
+def _disturbed(pair: Heralded, phase: Real, switches: Sequence[tuple[int, Switch]]) -> Heralded:
+    """A pair behind phase noise, and behind switches that turn the qubit that passed."""
+    state = pair.state.copy()
+    lost = np.exp(-np.square(phase) / 2)
+    state[..., 1, 2] *= lost
+    state[..., 2, 1] *= lost
+    for side, switch in switches:
+        if switch.depolarising > 0:
+            state = depolarised(state, side, switch.depolarising)
+    return replace(pair, state=state)
 
 
 def _from_source(scenario: Scenario, link: Link, pairs: float) -> LinkFigures:
     sides, noises, travels, kept = [], [], [], []
     for arm, setup in zip(link.arms, scenario.arms, strict=True):
         shape = replace(arm.photon.wave, noise=np.zeros_like(arm.photon.wave.noise))
-        norm = np.sqrt(shape.norm)
-        packet = replace(shape, amplitude=shape.amplitude / norm)
-        start = Photon(packet, 0.0, arm.photon.carrier)
-        end = received(_path(start, arm, True), setup)
+        packet = replace(shape, amplitude=shape.amplitude / np.sqrt(shape.norm))
+        end = received(_path(Photon(packet, 0.0, arm.photon.carrier), arm, True), setup)
         sides.append(end.transmission)
         noises.append(end.mode_noise)
         travels.append(_travel(arm))
@@ -383,35 +429,49 @@ def _from_source(scenario: Scenario, link: Link, pairs: float) -> LinkFigures:
         kept.append(storage(arm.memory, sum(travels) + last - own + link.schedule.feedback))
     light = Squeezed.pure(pairs).through((sides[0], sides[1]), (noises[0], noises[1]))
     light = light.through((kept[0].survival, kept[1].survival))
+    switches = [
+        (side, e)
+        for side, arm in enumerate(link.arms)
+        for e in arm.elements
+        if isinstance(e, Switch)
+    ]
     pair = shared_dual_rail(light, (kept[0], kept[1]))
-    tau = (sides[0], sides[1])
-    return _figures(link, pair, tau, (noises[0], noises[1]), last, sum(travels), 2)
+    pair = _disturbed(pair, link.station.change_rms(False), switches)
+    tau, noise = (sides[0], sides[1]), (noises[0], noises[1])
+    return _figures(link, pair, tau, noise, last, sum(travels), 2)
 
 
 def _teleport(scenario: Scenario, red: Link, blue: Link) -> LinkFigures:
     one, two = red.arms
     source = blue.arms[0].photon
     assert source.idler is not None
-    light = _path(_path(source, one, False), two, True)
-    at_b = received(light, scenario.arms[1])
-    tau, noise = at_b.transmission, at_b.mode_noise
+    for element in (*one.elements, *two.elements):
+        if isinstance(element, Switch) and element.depolarising > 0:
+            raise ValidityError(
+                f"'{element.name}': only a fidelity loss of qubits is known of it, which says "
+                "nothing of squeezed light; choose a switch that states its loss and isolation"
+            )
+    at_b = received(_path(_path(source, one, False), two, True), scenario.arms[1])
     travel = _travel(one) + _travel(two)
-    held = storage(one.memory, travel)
+    held = storage(one.memory, travel + travel + red.schedule.feedback)
+    late = storage(two.memory, travel + red.schedule.feedback)
+    tau, noise = at_b.transmission * late.survival, at_b.mode_noise * late.survival
     caught = source.idler.capture * held.survival
     at_home = caught * source.idler.quanta + held.survival * source.idler.noise
-    moments = Squeezed(at_home, noise, np.sqrt(caught * tau) * source.idler.cross)
-    zero = Heralded(np.zeros((4, 4), dtype=np.complex128), 1.0)
-    found = _figures(red, zero, (tau, tau), (noise, noise), travel, travel, 1)
-    up = float(found.delivered_rate)
+    lost = np.exp(-np.square(red.station.phase_rms) / 2) * held.coherence * late.coherence
+    moments = Squeezed(at_home, noise, lost * np.sqrt(caught * tau) * source.idler.cross)
+    bell = Heralded(np.outer(PSI_PLUS, PSI_PLUS).astype(np.complex128))
+    found = _figures(red, bell, (tau, tau), (noise, noise), travel, travel, 1)
+    fidelity = moments.teleported_fidelity
     return replace(
         found,
-        fidelity=moments.teleported_fidelity,
-        herald_fidelity=moments.teleported_fidelity,
-        checked_fidelity=moments.teleported_fidelity,
-        kept=1.0,
+        fidelity=fidelity,
+        herald_fidelity=fidelity,
+        checked_fidelity=fidelity,
         negativity=(2.0**moments.log_negativity - 1) / 2,
         hashing=moments.hashing,
-        hashing_rate=up * moments.hashing,
+        hashing_rate=float(found.delivered_rate) * moments.hashing,
+        separability=np.nan,
     )
 
 
@@ -425,44 +485,16 @@ def _figures(
     rounds: int,
 ) -> LinkFigures:
     """Figures of a protocol in which nothing is detected on the way."""
-    schedule = replace(link.schedule, flip=0.0)
+    schedule = replace(link.schedule, flip=0.0, modes=1)  # nothing chooses between modes
     steps = (rounds, link.station.gate, 0.0, travel, message)
-    period = schedule.attempt_period(*steps)
-    switches = [e.switch_time for arm in link.arms for e in arm.elements]
-    up = schedule.availability(max(switches, default=0.0))
-    inside = float(np.max(pair.inside))
-    checked = pair.checked.normalised if inside > 0 else None
-    hashing = 0.0 if checked is None else pair.kept * hashing_bound(checked)
-    state = pair.state
+    seen_ = Detection(*tau, *noise)
     with np.errstate(divide="ignore", invalid="ignore"):
-        coherence = np.abs(state[..., 1, 2])
-        separability = state[..., 0, 0].real * state[..., 3, 3].real / coherence**2
-    one_photon = rounds * pure_loss_bound(np.minimum(tau[0], tau[1]))
-    return LinkFigures(
-        transmission_a=tau[0],
-        transmission_b=tau[1],
-        noise_a=noise[0],
-        noise_b=noise[1],
-        added_noise_a=noise[0] / tau[0],
-        added_noise_b=noise[1] / tau[1],
-        noise_modes=1.0,
-        overlap=1.0,
-        dark_probability=0.0,
-        herald_probability=pair.probability,
-        herald_fidelity=pair.fidelity,
-        fidelity=pair.fidelity,
-        kept=pair.kept,
-        checked_fidelity=0.0 if checked is None else pair.checked.fidelity,
-        negativity=0.0 if checked is None else pair.kept * negativity(checked),
-        latency=travel + message + schedule.feedback,
-        attempt_period=period,
-        waiting=period / schedule.serial_time(*steps),
-        rate=pair.probability / period,
-        delivered_rate=up * pair.probability / period,
-        hashing=hashing,
-        hashing_rate=up * pair.probability / period * hashing,
-        relay_bound=one_photon,
-        direct_bound=one_photon,
+        coherence = np.abs(pair.state[..., 1, 2])
+        separability = pair.state[..., 0, 0].real * pair.state[..., 3, 3].real / coherence**2
+    most = rounds * pure_loss_bound(np.minimum(*tau))
+    return replace(
+        tallied(link, schedule, steps, seen_, pair, pair),
+        relay_bound=most,
+        direct_bound=most,
         separability=separability,
-        noise_threshold=np.nan,
     )

@@ -50,8 +50,8 @@ def show_comparison(
         f = one.figures
         if f is None:
             continue
-        attempts = _one(f.delivered_rate) / _one(f.herald_probability)
-        most = attempts * _one(f.relay_bound)
+        up = _one(f.delivered_rate) / _one(f.rate)
+        most = up / _one(f.attempt_period) * _one(f.relay_bound)
         table.add_row(
             one.protocol,
             one.station,

@@ -112,6 +112,11 @@ class HeraldOut(_Out):
         ge=0, le=1, description="share of heralds that a check of both memories would keep"
     )
     checked_fidelity: float = Field(ge=0, le=1, description="fidelity of those that are kept")
+    beyond: float = Field(
+        ge=0,
+        le=1,
+        description="share of heralds that left no two qubits: the state's trace lacks it",
+    )
     state: list[list[float]] = Field(description="real part of the delivered 4x4 density matrix")
     state_imag: list[list[float]]
     attempt_period_s: float = Field(gt=0)
@@ -300,6 +305,7 @@ def _protocol(outcome: Outcome) -> ProtocolOut:
         fidelity_at_emission=f["herald_fidelity"],
         kept=f["kept"],
         checked_fidelity=f["checked_fidelity"],
+        beyond=1 - f["kept"],
         state=state.real.tolist(),
         state_imag=state.imag.tolist(),
         attempt_period_s=f["attempt_period"],

@@ -62,6 +62,19 @@ class Goal:
         ebits = float(found.hashing_rate)
         return (1.0, ebits) if ebits > 0 else (0.0, float(found.negativity) + fidelity)
 
+    def pick(self, found: LinkFigures) -> tuple[int, LinkFigures]:
+        """Best point of a batch: its index, and its figures."""
+        values = {
+            name: np.broadcast_to(v, np.shape(found.fidelity)).ravel()
+            for name, v in found.as_dict().items()
+        }
+        count = np.size(found.fidelity)
+        each = [
+            LinkFigures(**{name: float(v[k]) for name, v in values.items()}) for k in range(count)
+        ]
+        best = max(range(count), key=lambda k: self.worth(each[k]))
+        return best, each[best]
+
     def require(self, best: LinkFigures, what: str) -> None:
         """Refuse a floor that no setting meets, with the bound that forbids it.
 

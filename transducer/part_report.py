@@ -90,7 +90,7 @@ def show_links(names: Sequence[str], console: Console) -> None:
         "figure",
         "predicted",
         "reported",
-        "dB",
+        "off by",
         "sigma",
         "worth",
         "weakest input",
@@ -127,15 +127,23 @@ def _why_silent(missing: Sequence[str], claims: Sequence[LinkClaim]) -> str:
     )
 
 
+def _off(claim: LinkClaim) -> str:
+    """Rates and probabilities in dB, fidelities by their difference."""
+    assert claim.predicted is not None
+    if claim.figure == "fidelity":
+        return f"{claim.predicted - claim.reported.value:+.3f}"
+    return f"{claim.ratio_db:+.2f} dB"
+
+
 def _claim_row(claim: LinkClaim) -> tuple[str, ...]:
-    ratio, deviation = claim.ratio_db, claim.deviation
+    deviation = claim.deviation
     assert claim.predicted is not None
     return (
         escape(claim.key),
         claim.figure,
         f"{claim.predicted:.4g}",
         f"{claim.reported.value:.4g}",
-        "" if ratio is None else f"{ratio:+.2f}",
+        _off(claim),
         "" if deviation is None else f"{deviation:+.1f}",
         claim.worth,
         weakest(entry.number for entry in claim.inputs),

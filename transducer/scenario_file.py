@@ -85,7 +85,7 @@ class NodeTable(Strict):
 class ClassicalTable(Strict):
     """``[[arm.path.classical]]``: classical light in the same fibre, and how it scatters."""
 
-    power_dbm: float
+    power_dbm: Annotated[float, Field(ge=-200, le=40)]
     raman: str
     attenuation_db_per_km: AtLeastZero
     counter: bool = False
@@ -175,8 +175,8 @@ class RequestTable(Strict):
 class MarginsTable(Strict):
     """``[margins]``: loss held in reserve in each arm."""
 
-    repair_db: AtLeastZero = 0.0
-    ageing_db: AtLeastZero = 0.0
+    repair_db: Annotated[float, Field(ge=0, le=60)] = 0.0
+    ageing_db: Annotated[float, Field(ge=0, le=60)] = 0.0
 
 
 class ScheduleTable(Strict):

@@ -33,6 +33,7 @@ from transducer.conversion import Conversion
 from transducer.scenario import ArmSetup, Scenario, varied
 
 if TYPE_CHECKING:
+    from fibre.pair_herald import Idler
     from fibre.purify import Purified
 
 ENGINES = ("all", "scattering", "master-equation", "pulse", "node")
@@ -178,6 +179,8 @@ class LinkReport:
         What two of the best scheme's pairs become.
     wait : Wait, optional
         Law of the time to the requested pairs.
+    idlers : tuple of (str, Idler)
+        By arm: what a pair source keeps.
     """
 
     scenario: Scenario
@@ -192,6 +195,7 @@ class LinkReport:
     factors: dict[tuple[str, int], float] = field(default_factory=dict)
     purified: tuple["Purified", ...] = ()
     wait: Wait | None = None
+    idlers: tuple[tuple[str, "Idler"], ...] = ()
 
     @property
     def best(self) -> Outcome:
@@ -279,6 +283,7 @@ def _simulate(
         element_factors(link, outcomes[0].scheme, float(outcomes[0].figures.fidelity)),
         _purified(link, outcomes[0]),
         _wait(scenario, outcomes[0]),
+        tuple((a.name, a.photon.idler) for a in link.arms if a.photon.idler is not None),
     )
 
 
