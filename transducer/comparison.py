@@ -23,7 +23,7 @@ from fibre.pair_herald import storage
 from fibre.photon import SAME_CARRIER_HZ, Company, Photon, overlap
 from transducer.chain import is_blue, link_of
 from transducer.goals import Goal, Setting, best_setting
-from transducer.scenario import ArmSetup, Scenario
+from transducer.scenario import ArmSetup, Scenario, registered
 from transducer.solvers import scattering
 
 STATIONS = ("midpoint", "end", "none", "source")
@@ -230,7 +230,10 @@ def _shaped(scenario: Scenario, setting: Setting) -> Scenario:
     one, two = (
         replace(arm, emitter=replace(arm.emitter, photon_fwhm=length)) for arm in scenario.arms
     )
-    return replace(scenario, arms=(one, two), station=replace(scenario.station, gate=gate))
+    station, schedule = replace(scenario.station, gate=gate), scenario.schedule
+    if scenario.registration is not None:  # the phase between bins depends on their distance
+        station, schedule = registered(scenario.registration, station, schedule)
+    return replace(scenario, arms=(one, two), station=station, schedule=schedule)
 
 
 BRIGHT = np.geomspace(1e-4, 0.5, 24)

@@ -294,7 +294,7 @@ def build_scenario(
         if file.registration is not None:
             offset = _offset(file, arms)
             registration = build.registration(file.registration, station.detector.jitter, offset)
-            station, schedule = _registered(registration, station, schedule)
+            station, schedule = registered(registration, station, schedule)
     except (DataError, PhysicsError) as error:
         raise type(error)(f"{label}: {error}") from None
     except ArithmeticError:
@@ -333,7 +333,7 @@ def _offset(file: ScenarioFile, arms: tuple[ArmSetup, ArmSetup]) -> float:
     return sent[0] - sent[1]
 
 
-def _registered(
+def registered(
     registration: "Registration", station: Station, schedule: Schedule
 ) -> tuple[Station, Schedule]:
     """Station and timing with the phase that the registration leaves."""

@@ -27,6 +27,9 @@ def is_fast(key: str) -> bool:
     return _FAST.fullmatch(key) is not None
 
 
+WHOLE = ("count", "memories", "modes")
+"""Keys that hold a whole number where a file leaves them out."""
+
 _STEP = re.compile(r"([^.\[\]]+)((?:\[\d+\])*)(?:\.|$)")
 
 
@@ -76,6 +79,11 @@ def with_key(
         raise DataError(
             f"{label}: key '{key}' is no number of the link; use the key 'scheme' for that"
         )
+    if steps[0] in ("request", "margins"):
+        raise DataError(
+            f"{label}: key '{key}' moves none of a sweep's figures: it belongs to the tables of "
+            "'transducer link'; leave it to the scenario"
+        )
     if steps[0] in ("arm_a", "arm_b"):
         raw = _own_list(raw, str(steps[0]), steps[1:])
     if steps[0] == "arm":
@@ -123,7 +131,7 @@ def _set(table: object, steps: list[str | int], value: object, label: str, key: 
     if table is not None and not isinstance(table, Mapping):
         raise DataError(f"{label}: key '{key}': '{step}' is looked for where there is no table")
     below = dict(table) if isinstance(table, Mapping) else {}
-    before = below.get(step, 1 if step == "count" else None)
+    before = below.get(step, 1 if step in WHOLE else None)
     below[step] = _set(before, rest, value, label, key)
     return below
 
