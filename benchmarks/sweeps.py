@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fibre.budget import Link, stretched
 from fibre.figures import LinkFigures
 from fibre.herald import Scheme
-from fibre.link import Link, evaluate_link, stretched
+from fibre.link import evaluate_link
 
 spent = 0.0
 """CPU seconds inside the swept function."""

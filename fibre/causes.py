@@ -10,9 +10,10 @@ import numpy as np
 
 from cavities.constants import Real
 from cavities.errors import PhysicsError
+from fibre.budget import Link, arrived, budget, seen, twins
 from fibre.elements import Background, Element, FibreSpan, Switch
 from fibre.herald import EMITTERS, Detection, Heralded, Scheme
-from fibre.link import Link, arrived, budget, heralded, seen, twins, when_known
+from fibre.link import heralded, when_known
 from fibre.memory import Memory
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cavities import checks
+from fibre.budget import Link, Row
 from fibre.elements import Loss
-from fibre.link import Link, Row
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from scipy.integrate import solve_ivp
 from cavities import ValidityError
 from cavities.wavepackets import TemporalMode
 from fibre import Detection, Link, Memory, Scheme, SpectralGrid, evaluate_link, gaussian_amplitude
+from fibre.budget import Arm, budget, seen
 from fibre.causes import CAUSES, fidelity_without
 from fibre.held import Held, herald_held
 from fibre.herald import EMITTERS, Heralded, prepared_pair, single_click, two_click
-from fibre.link import Arm, budget, seen
 from fibre.memory import decay, qubit_channel
 from transducer.captured_node import CapturedEmission, emit_captured
 from transducer.chain import link_of

@@ -15,8 +15,8 @@ from cavities import data
 from cavities.constants import LIGHT_SPEED, angular, wavelength_nm
 from cavities.errors import DataError, ToolkitError
 from cavities.numbers import STATUSES, Input, Number, numbers_in
+from fibre.budget import Row, budget
 from fibre.elements import FabryPerot, FibreSpan, FlatTop, Loss, Switch
-from fibre.link import Row, budget
 from fibre.part_file import MODELS
 from fibre.parts import (
     DetectorPart,

@@ -14,10 +14,11 @@ from cavities import data
 from cavities.constants import LIGHT_SPEED
 from cavities.errors import ParameterError, ValidityError
 from cavities.pump import Sideband
+from fibre.budget import Link, budget
 from fibre.distil import hashing_bound
 from fibre.elements import FibreSpan
 from fibre.herald import Heralded, Scheme
-from fibre.link import Link, budget, evaluate_link
+from fibre.link import evaluate_link
 from fibre.memory import Memory, QubitChannel, decay, qubit_channel
 from fibre.one_way import Squeezed, direct_dual_rail, direct_single_rail, shared_dual_rail
 from fibre.pair_herald import storage

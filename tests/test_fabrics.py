@@ -27,9 +27,10 @@ from fibre import (
     evaluate_link,
     gaussian_amplitude,
 )
+from fibre.budget import Row, budget, propagate, seen
 from fibre.elements import Switch, transmittance
 from fibre.fabrics import BellPool, Fabric, Topology
-from fibre.link import Row, budget, heralded, propagate, seen
+from fibre.link import heralded
 from fibre.margins import Margins, degraded, totals
 from fibre.memory import depolarised
 

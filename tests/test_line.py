@@ -32,9 +32,10 @@ from fibre import (
     overlap,
     propagate,
 )
+from fibre.budget import budget, seen
 from fibre.elements import Background, FlatTop, Switch
 from fibre.line_noise import Cascade, Classical, combined, leaked_counts, raman_quanta
-from fibre.link import budget, heralded, require_encoding, seen
+from fibre.link import heralded, require_encoding
 from fibre.memory import depolarised
 from fibre.registration import Registration, Shares, offset_overlap
 

@@ -26,9 +26,10 @@ from fibre import (
     propagate,
     stretched,
 )
+from fibre.budget import budget, seen
 from fibre.causes import CAUSES, fidelity_without
 from fibre.herald import EMITTERS
-from fibre.link import budget, delivered, figures, heralded, seen
+from fibre.link import delivered, figures, heralded
 from transducer import simulate
 from transducer.chain import evaluate, link_of
 from transducer.node import Emitter, emit

@@ -20,9 +20,10 @@ from cavities.constants import HBAR, LIGHT_SPEED
 from cavities.errors import DataError, PhysicsError, ToolkitError, ValidityError
 from cavities.pump import Pump, Sideband
 from cavities.wavepackets import TemporalMode
+from fibre.budget import budget, propagate, seen, stretched
 from fibre.causes import interplay, shares_of
 from fibre.herald import Detection, Scheme
-from fibre.link import budget, evaluate_link, figures, propagate, seen, stretched
+from fibre.link import evaluate_link, figures
 from fibre.memory import Memory
 from fibre.pair_herald import Idler, Storage, pair_click
 from fibre.photon import SpectralGrid

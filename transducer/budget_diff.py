@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from cavities.constants import Real
+from fibre.budget import Row, budget, seen
 from fibre.herald import Scheme
-from fibre.link import Row, budget, figures, seen
+from fibre.link import figures
 from fibre.margins import totals
 from transducer.chain import link_of, require_pumps
 from transducer.report import titled_table

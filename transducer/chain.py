@@ -13,10 +13,11 @@ from cavities.constants import Real
 from cavities.errors import ParameterError, ValidityError
 from cavities.pump import Sideband
 from cavities.sentences import nearest
+from fibre.budget import Arm, Link, stretched
 from fibre.elements import FabryPerot
 from fibre.figures import LinkFigures
 from fibre.herald import Scheme
-from fibre.link import Arm, Link, evaluate_link, stretched
+from fibre.link import evaluate_link
 from fibre.photon import Photon, SpectralGrid
 from transducer.conversion import Conversion
 from transducer.devices.pumped import PumpedDevice

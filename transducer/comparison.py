@@ -13,10 +13,11 @@ from cavities.constants import Real, ordinary
 from cavities.errors import ParameterError, PhysicsError, ValidityError
 from cavities.pump import Sideband
 from cavities.sentences import nearest
+from fibre.budget import Arm, Link, propagate
 from fibre.elements import Element, FibreSpan, Switch
 from fibre.figures import LinkFigures
 from fibre.herald import EMITTERS, PSI_PLUS, Detection, Heralded, Scheme
-from fibre.link import Arm, Link, evaluate_link, propagate, require_encoding, tallied
+from fibre.link import evaluate_link, require_encoding, tallied
 from fibre.memory import QubitChannel, decay, depolarised, qubit_channel
 from fibre.one_way import Squeezed, direct_dual_rail, direct_single_rail, shared_dual_rail
 from fibre.pair_herald import storage

@@ -12,8 +12,8 @@ import numpy as np
 from cavities.constants import ordinary
 from cavities.numbers import count_by_status
 from cavities.rules import Status
+from fibre.budget import Row
 from fibre.figures import LinkFigures
-from fibre.link import Row
 from transducer.disk import sealed
 from transducer.simulation import ArmConversion, LinkReport, frequencies_hz, verdict
 from transducer.sweeps.shards import SCHEMA, SCHEMA_VERSION, store_text

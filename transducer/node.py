@@ -7,8 +7,8 @@ import numpy as np
 from cavities import checks
 from cavities.constants import Real
 from cavities.errors import ValidityError
+from fibre.budget import Row
 from fibre.elements import decibels
-from fibre.link import Row
 from fibre.memory import Memory, qubit_channel
 from fibre.photon import Photon, SpectralGrid, Wave, gaussian_amplitude
 from transducer.conversion import Conversion

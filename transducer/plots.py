@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cavities.numbers import count_by_status
-from fibre.link import Row
+from fibre.budget import Row
 from transducer.simulation import ArmConversion, LinkReport, frequencies_hz
 
 if TYPE_CHECKING:

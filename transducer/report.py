@@ -10,8 +10,8 @@ from rich.table import Table
 
 from cavities.constants import ordinary
 from cavities.numbers import count_by_status
+from fibre.budget import Row
 from fibre.distil import teleported_gate_fidelity
-from fibre.link import Row
 from transducer.simulation import ArmConversion, LinkReport, verdict
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from cavities.errors import DataError
 from cavities.sentences import short
+from fibre.budget import Arm, Link
 from fibre.elements import FibreSpan
-from fibre.link import Arm, Link
 from transducer.sweeps.axes import Values
 
 _FAST = re.compile(

@@ -14,10 +14,11 @@ from cavities.constants import ordinary
 from cavities.errors import DataError, ParameterError, PhysicsError
 from cavities.numbers import TRUSTED, Input, count_by_status
 from cavities.sentences import nearest
+from fibre.budget import Link, Row, budget, seen
 from fibre.causes import element_factors, interplay, shares_of
 from fibre.figures import LinkFigures
 from fibre.herald import Heralded, Scheme
-from fibre.link import Link, Row, budget, evaluate_link, figures, seen
+from fibre.link import evaluate_link, figures
 from fibre.margins import Margins, degraded, totals
 from fibre.waiting import Attempts, Wait
 from transducer.chain import (

@@ -23,9 +23,10 @@ from cavities.constants import ordinary
 from cavities.errors import DataError, ParameterError, PhysicsError, ToolkitError
 from cavities.rules import Status, status_of
 from cavities.sentences import nearest, short, validate
+from fibre.budget import Link
 from fibre.figures import LinkFigures
 from fibre.herald import Scheme
-from fibre.link import Link, evaluate_link
+from fibre.link import evaluate_link
 from transducer.chain import bandwidth_of, convert, converter, link_of
 from transducer.scenario import Scenario, as_written, laid_out, scenario_from
 from transducer.scenario_keys import batched, is_fast, require_apart, value_at, with_key
