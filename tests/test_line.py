@@ -462,7 +462,7 @@ def test_phase_that_diffuses_by_its_full_width_has_a_lorentzian_line_of_that_wid
         return quad(lambda s: np.exp(-width * s / 2) * np.cos(omega * s), 0, 60, limit=400)[0]
 
     assert line(width / 2) / line(0.0) == pytest.approx(0.5, rel=1e-6)
-    apart = Registration(linewidth_a=width).between_bins(0.7)
+    apart = Registration(linewidth_a=width, interval=1.0).between_bins(0.7)
     assert apart.coherence == pytest.approx(np.exp(-width * 0.7 / 2), rel=1e-12)
 
 
@@ -470,7 +470,7 @@ def test_independent_lasers_diffuse_by_both_linewidths() -> None:
     rng = np.random.default_rng(6)
     one, two = (walks(rng, w, 0.01, 40, 20000) for w in (1.5, 0.4))
     change = (one[:, 30] - one[:, 10]) - (two[:, 30] - two[:, 10])
-    found = Registration(1.5, 0.4).between_bins(0.2)
+    found = Registration(1.5, 0.4, interval=1.0).between_bins(0.2)
     assert np.var(change) == pytest.approx(found.laser, rel=0.03)
     assert np.mean(np.cos(change)) == pytest.approx(found.coherence, abs=0.01)
     assert found.laser == pytest.approx(1.9 * 0.2)
@@ -541,7 +541,7 @@ def test_a_shared_laser_is_never_worse_than_two_of_its_kind(
     gap: float, width: float, delay: float
 ) -> None:
     shared = Registration(width, shared_laser=True, laser_delay=delay).between_bins(gap)
-    apart = Registration(width, width).between_bins(gap)
+    apart = Registration(width, width, interval=1.0).between_bins(gap)
     assert shared.laser <= apart.laser * (1 + 1e-12)
     assert 0 <= shared.coherence <= 1
 
@@ -609,6 +609,7 @@ REFUSED = [
     (lambda: Registration(jitter=-1e-9), r"Registration\.jitter \[s\].*>= 0.*got -1e-09"),
     (lambda: Registration(laser_delay=1.0), r"laser_delay \[s\].*set shared_laser"),
     (lambda: Registration(lock_time=1.0), r"lock_time \[s\].*interval \[s\] > 0"),
+    (lambda: Registration(1.0), r"interval \[s\] must be > 0"),
     (lambda: Registration().between_bins(-1.0), r"gap \[s\].*>= 0.*got -1"),
     (lambda: Shares(-0.1, 0.0, 0.0, 0.0), r"Shares\.lock \[rad\^2\].*>= 0.*got -0\.1"),
     (lambda: offset_overlap(0.1, -1.0), r"rms_duration \[s\].*>= 0.*got -1"),

@@ -173,7 +173,8 @@ class LinkReport:
     warnings : tuple of str
         What a reader must know, in sentences.
     cases : tuple of Case
-        The best scheme at typical loss, at mean plus three sigma, in the worst case, with margins.
+        The best scheme at typical loss, at mean plus three sigma, in the worst case, with margins;
+        a case in which nothing heralds is left out.
     factors : dict of (str, int) to float
         By arm and place among its rows: fidelity over that without the element [1].
     purified : tuple of Purified
@@ -303,7 +304,11 @@ def _cases(link: Link, best: Outcome, rows: Sequence[Row], margins: Margins) -> 
     cases = []
     for name, losses in levels:
         extra = (losses[0] - a.typical_db, losses[1] - b.typical_db)
-        cases.append(Case(name, losses, evaluate_link(degraded(link, extra), best.scheme)))
+        try:
+            found_then = evaluate_link(degraded(link, extra), best.scheme)
+        except PhysicsError:
+            continue  # a link that works typically may not herald at all in a worse case
+        cases.append(Case(name, losses, found_then))
     return tuple(cases)
 
 
