@@ -4,10 +4,10 @@ Units in the key names, every mistake answered with a sentence.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -350,6 +350,32 @@ def registered(
     return phased, schedule
 
 
+Loaded = TypeVar("Loaded")
+_KNOWN: dict[tuple[object, ...], object] = {}
+
+
+def _remembered(
+    kind: str, name: str, folder: Path, asked: object, load: Callable[[], Loaded]
+) -> Loaded:
+    """A record of a data file that has not changed since it was read; bands build scenarios often.
+
+    A device with a measured table is read anew: its table may have changed beside it.
+    """
+    path = data.find(kind, name, folder)
+    try:
+        state = path.stat()
+    except OSError:
+        return load()
+    if "table" in data.read_toml(path, name):
+        return load()
+    key = (kind, str(path), state.st_mtime_ns, state.st_size, state.st_ino, repr(asked))
+    if key not in _KNOWN:
+        if len(_KNOWN) > 512:
+            _KNOWN.clear()
+        _KNOWN[key] = load()
+    return _KNOWN[key]  # type: ignore[return-value]
+
+
 class _Builder:
     """Turns checked tables into records and keeps a list of every number that was used."""
 
@@ -385,7 +411,14 @@ class _Builder:
         t = table.transducer
         self._open("devices", t.device)
         over = self._override(t.override, ())
-        file = load_device(t.device, t.operating_point, over, self.folder)
+        plain = over
+        file = _remembered(
+            "devices",
+            t.device,
+            self.folder,
+            (t.operating_point, over),
+            lambda: load_device(t.device, t.operating_point, plain, self.folder),
+        )
         self._note(file.inputs)
         if self.replaced is not None and self.replaced[0] in file.inputs:
             over = self._override(t.override, file.inputs)
@@ -549,7 +582,10 @@ class _Builder:
 
     def _part(self, name: str, override: Mapping[str, object]) -> parts.Part:
         self._open("parts", name)
-        part = parts.load_part(name, self._override(override, ()), self.folder)
+        over = self._override(override, ())
+        part = _remembered(
+            "parts", name, self.folder, over, lambda: parts.load_part(name, over, self.folder)
+        )
         numbers = parts.inputs_of(part)
         if self.replaced is not None and self.replaced[0] in numbers:
             part = parts.load_part(name, self._override(override, numbers), self.folder)
