@@ -78,15 +78,22 @@ def pair_photon(
     share: float = 1.0,
     pump: float = 0.0,
 ) -> Photon:
-    """Signal of a squeezer: all its light is its noise, `share` of the largest cross moment."""
+    r"""Signal of a squeezer: all its light is its noise, `share` of the largest cross moment.
+
+    Light of spectrum N whose mode v alone is correlated has at most
+    :math:`m^2\int|v|^2/N \le n_i+1` and :math:`m^2\int|v|^2/(N+1) \le n_i`: more than the bound
+    of one mode, for a line that is not flat over the packet.
+    """
     wave = Wave(GRID, gaussian_amplitude(GRID.omega - offset, fwhm), p * LINE)
-    n_s = wave.mode_noise
-    cross = share * np.sqrt(n_s * (n_s + 1))
+    n_i = wave.mode_noise + thermal
+    most = min(
+        (n_i + vacuum) / float(np.sum(wave.share / (wave.noise + 1 - vacuum))) for vacuum in (0, 1)
+    )
     return Photon(
         wave,
         0.5,
         CARRIER,
-        idler=Idler(n_s + thermal, cross, capture),
+        idler=Idler(n_i, share * np.sqrt(most), capture),
         pump_flux=pump,
     )
 
