@@ -56,12 +56,17 @@ def assumed(value: object) -> object:
 
 
 class Number(Strict):
-    """One number of a data file with its address, its status and its uncertainty."""
+    """One number of a data file with its address, its status and its uncertainty.
+
+    `sigma` is what the source states. Where it states nothing, `rounding` is half a unit of the
+    last digit printed, all that is known of the error. `min` and `max` bound what may vary.
+    """
 
     value: float
     where: Annotated[str, Field(min_length=1)]
     status: Status
     sigma: Annotated[list[Size], BeforeValidator(both_ways), Field(min_length=2, max_length=2)] = []
+    rounding: Annotated[float, Field(gt=0)] | None = None
     min: float | None = None
     max: float | None = None
     max_status: Status | None = None
@@ -73,6 +78,8 @@ class Number(Strict):
             raise ValueError(f"min {self.min} must not exceed value {self.value}")
         if self.max is not None and self.max < self.value:
             raise ValueError(f"max {self.max} must not be below value {self.value}")
+        if self.sigma and self.rounding is not None:
+            raise ValueError("give 'sigma' or 'rounding', not both: a stated sigma includes it")
         return self
 
     @property

@@ -102,7 +102,7 @@ def respond(
     rough = isinstance(pump.envelope, Sampled) or bool(getattr(device, "hot_baths", dict)())
     wanted = rtol if rtol is not None else (1e-5 if rough else 1e-8)
     step, before = 3.0 / max(rates), None
-    line = Timeline.between(breaks, step, _ringing(pump, fill, step * max(rates)))
+    line = Timeline.between(breaks, step, ringing(pump, fill, step * max(rates)))
     while True:
         if len(line.steps) > LARGEST:
             raise ValidityError(
@@ -126,8 +126,23 @@ def respond(
         before, step, line = asked, step / 2, line.halved()
 
 
-def _ringing(pump: Pump, fill: complex, reach: float) -> list[tuple[float, float, float]]:
-    """Where a detuned pump beats with its cavity: after every edge, until it has filled it."""
+def ringing(pump: Pump, fill: complex, reach: float) -> list[tuple[float, float, float]]:
+    """Where a detuned pump beats with its cavity: after every edge, until it has filled it.
+
+    Parameters
+    ----------
+    pump : Pump
+        With an envelope, or without.
+    fill : complex
+        Rate at which it fills its cavity, κ/2 - iΔ [rad/s].
+    reach : float
+        Longest step times the fastest rate that it resolves [rad].
+
+    Returns
+    -------
+    list of (float, float, float)
+        From, to [s], and the longest step between them [s].
+    """
     if pump.envelope is None or abs(fill) <= 2 * fill.real:
         return []
     return [(b, b + 20 / fill.real, reach / abs(fill)) for b in pump.envelope.breaks]
@@ -293,6 +308,35 @@ def _solve_steps(
         ends[part] = unit + (WEIGHTS @ slopes).reshape(-1, n, wide)
     shape = (*lead, len(steps))
     return stages.reshape(*shape, STAGES, n, wide), ends.reshape(*shape, n, wide)
+
+
+def forward(A: Complex, line: Timeline, start: Complex) -> Complex:
+    r"""Amplitudes that a start becomes, :math:`\dot x=A(t)\,x`, without any input.
+
+    Parameters
+    ----------
+    A : ndarray of complex, shape (t, n, n)
+        Drift at the nodes of `line` [rad/s].
+    line : Timeline
+        Steps.
+    start : ndarray of complex, shape (n,)
+        Amplitudes at the beginning.
+
+    Returns
+    -------
+    ndarray of complex, shape (t, n)
+        Amplitudes at the nodes.
+    """
+    n, count = A.shape[-1], len(line.steps)
+    # run backwards: the nodes lie symmetric in a step, so a mirrored line has mirrored nodes
+    mirrored = A.reshape(count, STAGES, n, n)[::-1, ::-1]
+    none = np.zeros((count, STAGES, n, 0), np.complex128)
+    stages, ends = _solve_steps(mirrored, none, line.steps[::-1], n, 0)
+    x, out = start, np.empty((count, STAGES, n), np.complex128)
+    for s in range(count):
+        out[s] = stages[count - 1 - s, ::-1] @ x
+        x = ends[count - 1 - s] @ x
+    return out.reshape(-1, n)
 
 
 def _before(
