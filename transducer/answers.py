@@ -107,7 +107,7 @@ def ask(device: Device, pump: Pump | None = None) -> Answers:
     >>> found = load_device("yoon2023", "peak")
     >>> answers = ask(found.device, found.pump(Pump(0.0)))
     >>> answers.breaks_entanglement, round(1e9 * float(answers.up.efficiency[0]), 1)
-    (True, 9.4)
+    (True, 9.5)
     """
     linear = device.linearise(pump)
     if isinstance(linear, LinearDevice) and linear.A.ndim != 2:

@@ -2,45 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from cavities.numbers import NonNegative, Number, Positive, Share, Size, Strict, both_ways
-
-
-class Source(Strict):
-    """Where a device was published."""
-
-    title: str
-    authors: str = ""
-    journal: str = ""
-    year: int | None = None
-    doi: str = ""
-    arxiv: str = ""
-    platform: str = ""
-    note: str = ""
-
-
-class Claim(Strict):
-    """A figure that the paper reports, and what comparing with it is worth."""
-
-    figure: Literal[
-        "efficiency",
-        "internal_efficiency",
-        "added_noise",
-        "bandwidth_hz",
-        "pump_photons",
-        "scattering_rate_hz",
-        "selectivity_db",
-    ]
-    direction: Literal["up", "down"] = "up"
-    value: Annotated[float, Field(gt=0)]
-    sigma: Annotated[list[Size], BeforeValidator(both_ways)] = Field(default_factory=list)
-    where: str
-    operating_point: str
-    kind: Literal["predicted", "consistent", "identity", "fitted", "fails", "untested"]
-    deviation_db: float | None = None
-    definition: str = ""
-    note: str = ""
+from cavities.numbers import NonNegative, Number, Positive, Share, Strict
+from transducer.paper_file import Claim, Source
 
 
 class _Resonance(Strict):
@@ -125,11 +90,15 @@ class HeatingTable(Strict):
 class PulseTable(Strict):
     """Pump pulses; what they leave behind may limit their rate.
 
-    `recovery_s` is the time constant of quasiparticles or heat, `residue` the share of one pulse's
-    excess that may be left when the next one comes.
+    `length_s` is the duration, of a Gaussian its full width at half maximum; `rise_s` is the time a
+    modulator takes from no light to full power in a ramped one. `recovery_s` is the time constant
+    of quasiparticles or heat, `residue` the share of one pulse's excess that may be left when the
+    next one comes.
     """
 
     length_s: Positive | None = None
+    shape: Literal["square", "gaussian", "ramped"] = "square"
+    rise_s: NonNegative | None = None
     repetition_rate_hz: Positive | None = None
     recovery_s: Positive | None = None
     residue: Positive | None = None
@@ -140,26 +109,42 @@ class PulseTable(Strict):
             raise ValueError("'recovery_s' and 'residue' belong together; give both or neither")
         return self
 
+    @model_validator(mode="after")
+    def _whole_shape(self) -> "PulseTable":
+        if self.shape == "ramped" and self.rise_s is None:
+            raise ValueError("a ramped pulse needs its 'rise_s'; give it, or take another 'shape'")
+        if self.shape != "ramped" and self.rise_s is not None:
+            raise ValueError("'rise_s' belongs to a ramped pulse; set 'shape' to \"ramped\"")
+        if self.shape != "square" and self.length_s is None:
+            raise ValueError(f"a {self.shape} pulse needs its 'length_s'; give it")
+        return self
+
 
 class OperatingPoint(Strict):
-    """One setting of the pump: a cooperativity, a number of photons or a power.
+    """One setting of the pump, by one of five numbers.
 
-    `insertion` says what of the power reaches the coupler, if it was measured before.
+    A cooperativity, an internal efficiency (the weaker pump that has it), photons (those of the
+    peak of a pulse), a power, or the energy of a pulse. `insertion` says what of power or energy
+    reaches the coupler, if it was measured before; `phonon` which phonon the point is about.
     """
 
     cooperativity: NonNegative | None = None
+    internal_efficiency: Share | None = None
     photons: NonNegative | None = None
     power_w: NonNegative | None = None
+    energy_j: NonNegative | None = None
     insertion: Share | None = None
     detuning_hz: Number | None = None
+    phonon: str | None = None
 
     @model_validator(mode="after")
     def _one_pump(self) -> "OperatingPoint":
-        given = [x for x in (self.cooperativity, self.photons, self.power_w) if x is not None]
-        if len(given) != 1:
-            raise ValueError("give exactly one of 'cooperativity', 'photons' and 'power_w'")
-        if self.insertion is not None and self.power_w is None:
-            raise ValueError("'insertion' belongs to 'power_w'; give the power")
+        ways = ("cooperativity", "internal_efficiency", "photons", "power_w", "energy_j")
+        if sum(getattr(self, way) is not None for way in ways) != 1:
+            listed = ", ".join(f"'{way}'" for way in ways[:-1])
+            raise ValueError(f"give exactly one of {listed} and '{ways[-1]}'")
+        if self.insertion is not None and self.power_w is None and self.energy_j is None:
+            raise ValueError("'insertion' belongs to 'power_w' or 'energy_j'; give one of them")
         return self
 
 
@@ -180,15 +165,42 @@ class IrradiationTable(Strict):
     shift_hz: LawTable | None = None
 
 
+class DetectionTable(Strict):
+    """How converted light becomes clicks.
+
+    `chain` multiplies to the transmission from the plane `begins` to a click: the beam behind the
+    coupler, or the light inside the cavity (the chain then holds the share that leaves by the
+    coupler). `filters` Lorentzian filters of one width stand in it; the gate opens `gate_delay_s`
+    after the first light of the pulse.
+    """
+
+    chain: dict[str, Share] = Field(default_factory=dict)
+    begins: Literal["beam", "cavity"] = "beam"
+    filters: Annotated[int, Field(ge=0, le=20)] = 0
+    filter_hz: Positive | None = None
+    gate_s: Positive | None = None
+    gate_delay_s: NonNegative | None = None
+
+    @model_validator(mode="after")
+    def _whole_filters(self) -> "DetectionTable":
+        if (self.filters > 0) != (self.filter_hz is not None):
+            raise ValueError("'filters' and 'filter_hz' belong together; give both or neither")
+        return self
+
+
 class _PumpedFile(Strict):
     """What every file of a pumped device may state beside its physics.
 
     `qubit_relaxation` is the relaxation rate [1/s] that the light adds to a qubit beside the
-    device, against the average pump power at the coupler [W].
+    device, against the average pump power at the coupler [W]. `measured` holds numbers that were
+    measured in use and that some figures need; `other_inputs` what only closed forms use.
     """
 
     key: str
     source: Source
+    measured: dict[str, NonNegative] = Field(default_factory=dict)
+    other_inputs: dict[str, Number] = Field(default_factory=dict)
+    detection: DetectionTable = DetectionTable()
     irradiation: IrradiationTable | None = None
     qubit_relaxation: LawTable | None = None
     pulse: PulseTable = PulseTable()
@@ -241,6 +253,7 @@ class PiezoFile(_PumpedFile):
     direct: DirectTable | None = None
     baths: BathTable | None = None
     mode_spacing_hz: Positive | None = None
+    counter_rotating: bool = False
 
 
 class MembraneCouplingTable(Strict):
@@ -343,8 +356,22 @@ class DatasheetFile(Strict):
     figures: FiguresTable
 
 
+class ListingFile(Strict):
+    """A paper that states too little to build a device: what it says, and what it reports."""
+
+    key: str
+    model: Literal["listing"]
+    source: Source
+    other_inputs: dict[str, Number] = Field(default_factory=dict)
+    missing: list[str] = Field(default_factory=list)
+    reported: list[Claim] = Field(default_factory=list)
+
+
 PumpedFile = ElectroOpticFile | SingleModeFile | PiezoFile | MembraneFile
 """Files of devices that a laser pumps."""
 
 DeviceFile = PumpedFile | BlackBoxFile | DatasheetFile
-"""Any device file."""
+"""Files that describe a device."""
+
+PaperFile = DeviceFile | ListingFile
+"""Any file of ``data/devices``."""

@@ -1,0 +1,1 @@
+"""The toolkit held against published experiments, number by number."""

@@ -1,0 +1,292 @@
+"""A claim held against its prediction: ratio, uncertainty, verdict."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from cavities import checks, data
+from cavities.errors import DataError, ToolkitError
+from cavities.numbers import TRUSTED, Input, numbers_in
+from cavities.sentences import nearest
+from transducer.device_file import ListingFile
+from transducer.paper_file import Claim
+from transducer.published import Paper, read_paper
+from transducer.validation.cases import Case, MissingInputError
+from transducer.validation.figures import FIGURES
+from transducer.validation.quantities import Quantity
+from transducer.validation.relations import RELATIONS, computed
+from transducer.validation.uncertainty import Spread, is_free, rests_on, spread_of
+
+SIGMAS = 2.0
+"""A claim that is missed by more standard deviations than this fails."""
+UNSTATED = 0.05
+"""Relative error of a measured figure whose uncertainty no source states; in dB figures 0.2 dB."""
+SAMPLES = 200
+"""Draws of the Monte Carlo."""
+
+
+class Verdict(Enum):
+    """What became of a claim."""
+
+    PREDICTED = "predicted"
+    """Met, and all that it rests on was read in the paper or its abstract, or derived from that."""
+    CONSISTENT = "consistent"
+    """Met, but an input or the claim itself is secondary, or a free parameter has a range."""
+    FAILS = "fails"
+    """Missed by more than `SIGMAS` standard deviations."""
+    FITTED = "fitted"
+    """An input was fitted, tuned or back-solved: agreement says nothing, so it is not counted."""
+    UNTESTABLE = "cannot be tested"
+    """An input is missing, recalled or a guess, or no model gives such a figure."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One claim and what the toolkit says about it.
+
+    Parameters
+    ----------
+    paper : Paper
+        Where it stands.
+    claim : Claim
+        The claim.
+    verdict : Verdict
+        What became of it.
+    quantity : Quantity, optional
+        What kind of figure; None for one that no model gives.
+    unit : str
+        Of the figure.
+    engine : str
+        What computed the prediction; empty without one.
+    predicted : float, optional
+        In the unit of the claim; shown even where it must not be judged.
+    spread : Spread, optional
+        How far the prediction is known.
+    inputs : tuple of Input
+        Numbers that the prediction rests on.
+    why : str
+        Why it cannot be tested, or is not counted.
+    """
+
+    paper: Paper
+    claim: Claim
+    verdict: Verdict
+    quantity: Quantity | None = None
+    unit: str = ""
+    engine: str = ""
+    predicted: float | None = None
+    spread: Spread | None = None
+    inputs: tuple[Input, ...] = ()
+    why: str = ""
+
+    @property
+    def miss_db(self) -> float | None:
+        """Predicted over reported [dB]; a plain difference for a claim that is in dB already."""
+        if self.predicted is None:
+            return None
+        if self.claim.figure.endswith("_db"):
+            return self.predicted - self.claim.value
+        return float(10 * np.log10(self.predicted / self.claim.value))
+
+    @property
+    def sigma(self) -> float | None:
+        """Standard deviation of the difference, on the side of the miss, in the claim's unit."""
+        if self.predicted is None or self.spread is None:
+            return None
+        above = self.predicted > self.claim.value
+        theirs = _error(self.claim)[1 if above else 0]
+        ours = self.predicted - self.spread.low if above else self.spread.high - self.predicted
+        return float(np.hypot(theirs, max(ours, 0.0)))
+
+    @property
+    def z(self) -> float | None:
+        """Miss in standard deviations; zero inside the band of free parameters or of a bound.
+
+        None where nothing is known of the uncertainty.
+        """
+        if self.predicted is None or self.spread is None or self.sigma is None:
+            return None
+        low, high = self.spread.band or (self.predicted, self.predicted)
+        value = self.claim.value
+        miss = low - value if low > value else high - value if high < value else 0.0
+        if (self.claim.bound == "below" and miss < 0) or (self.claim.bound == "above" and miss > 0):
+            miss = 0.0
+        if miss == 0.0:
+            return 0.0
+        return miss / self.sigma if self.sigma > 0 else None
+
+
+def judge(case: Case, samples: int = SAMPLES) -> Judged:
+    """Hold one claim against its prediction.
+
+    Parameters
+    ----------
+    case : Case
+        Claim and paper.
+    samples : int
+        Draws of the Monte Carlo, >= 2.
+
+    Returns
+    -------
+    Judged
+
+    Raises
+    ------
+    DataError
+        If the claim names a closed form, an argument, a key or an operating point that is not
+        there.
+    """
+    checks.number("judge: samples", float(samples), "1", at_least=2.0)
+    claim, paper = case.claim, case.paper
+    ask = _question(case)
+    if ask is None:
+        why = "; ".join(claim.missing)
+        if not why:
+            raise DataError(
+                f"{paper.label}: no model predicts '{claim.figure}' "
+                f"({nearest(claim.figure, FIGURES)}); name what is 'missing', or a closed form 'by'"
+            )
+        return Judged(paper, claim, Verdict.UNTESTABLE, why=f"missing: {why}")
+    quantity, unit, engine, predict = ask
+    try:
+        base = predict({})
+    except MissingInputError as error:
+        why = "; ".join([*claim.missing, str(error)])
+        return Judged(paper, claim, Verdict.UNTESTABLE, quantity, unit, why=f"missing: {why}")
+    except ToolkitError as error:
+        if claim.missing:
+            why = f"missing: {'; '.join(claim.missing)}"
+            return Judged(paper, claim, Verdict.UNTESTABLE, quantity, unit, why=why)
+        raise DataError(f"{paper.label}: '{claim.figure}': {error}") from error
+    unknown = [key for key in claim.solved_elsewhere if not _has(paper, key)]
+    if unknown:
+        raise DataError(f"{paper.label}: 'solved_elsewhere' names '{unknown[0]}', not in this file")
+    inputs = rests_on(predict, paper.inputs(claim.operating_point), base)
+    spread = spread_of(predict, inputs, base, samples)
+    found = Judged(paper, claim, Verdict.UNTESTABLE, quantity, unit, engine, base, spread, inputs)
+    verdict, why = _verdict(found)
+    return Judged(paper, claim, verdict, quantity, unit, engine, base, spread, inputs, why)
+
+
+def _error(claim: Claim) -> tuple[float, float]:
+    """One standard deviation of a claim (down, up): as stated, else its rounding and `UNSTATED`."""
+    if claim.sigma or claim.bound is not None:
+        return claim.sigmas
+    floor = 0.2 if claim.figure.endswith("_db") else UNSTATED * claim.value
+    down, up = claim.sigmas
+    return float(np.hypot(down, floor)), float(np.hypot(up, floor))
+
+
+Question = tuple[Quantity, str, str, Callable[[Mapping[str, float]], float]]
+
+
+def _question(case: Case) -> Question | None:
+    """What to ask, of whom; None if no model gives such a figure."""
+    claim, paper = case.claim, case.paper
+    if claim.by is not None:
+        if claim.by not in RELATIONS:
+            raise DataError(
+                f"{paper.label}: 'by' = '{claim.by}' is not a closed form; "
+                f"{nearest(claim.by, RELATIONS)}"
+            )
+        form = RELATIONS[claim.by]
+        if set(claim.given) != set(form.arguments):
+            raise DataError(
+                f"{paper.label}: '{claim.by}' takes {', '.join(form.arguments)}; 'given' has "
+                f"{', '.join(claim.given) or 'nothing'}"
+            )
+        named = dict(claim.given)
+
+        def closed(changed: Mapping[str, float]) -> float:
+            own = Case(paper.with_values(changed), claim)
+            return computed(form.name, {name: own.value(key) for name, key in named.items()})
+
+        return form.quantity, form.unit, "closed form", closed
+    if claim.figure not in FIGURES or isinstance(paper.file, ListingFile):
+        return None
+    known = FIGURES[claim.figure]
+
+    def asked(changed: Mapping[str, float]) -> float:
+        return known.predict(Case(paper.with_values(changed), claim))
+
+    return known.quantity, known.unit, known.engine, asked
+
+
+def _has(paper: Paper, key: str) -> bool:
+    return any(name == key for name, _ in numbers_in(paper.file))
+
+
+def _keys(inputs: Sequence[Input]) -> str:
+    return ", ".join(entry.key for entry in inputs)
+
+
+def _verdict(found: Judged) -> tuple[Verdict, str]:
+    claim, inputs = found.claim, found.inputs
+    if claim.missing:
+        return Verdict.UNTESTABLE, f"missing: {'; '.join(claim.missing)}"
+    if claim.status in ("recalled", "guess"):
+        return Verdict.UNTESTABLE, f"the claim is {claim.status}"
+    recalled = [e for e in inputs if e.number.status == "recalled"]
+    if recalled:
+        return Verdict.UNTESTABLE, f"rests on what is only recalled: {_keys(recalled)}"
+    guessed = [e for e in inputs if e.number.status == "guess" and not is_free(e.number)]
+    if guessed:
+        return Verdict.UNTESTABLE, f"missing: {_keys(guessed)} (a guess stands in its place)"
+    elsewhere = set(claim.solved_elsewhere)
+    bent = [
+        e
+        for e in inputs
+        if e.number.status in ("fitted", "tuned", "identity") and e.key not in elsewhere
+    ]
+    if bent:
+        words = "/".join(dict.fromkeys(e.number.status for e in bent))
+        return Verdict.FITTED, f"{words}: {_keys(bent)}"
+    if claim.status in ("fitted", "tuned", "identity"):
+        return Verdict.FITTED, f"the claim is {claim.status}"
+    z = found.z
+    if z is None:
+        return Verdict.UNTESTABLE, "missing: an uncertainty of the claim or of any input"
+    if abs(z) > SIGMAS:
+        return Verdict.FAILS, claim.reason
+    statuses = {e.number.status for e in inputs} | {claim.status}
+    free = [e for e in inputs if is_free(e.number)]
+    if free:
+        return Verdict.CONSISTENT, f"free within a stated range: {_keys(free)}"
+    if elsewhere:
+        return Verdict.CONSISTENT, f"back-solved from other claims: {', '.join(elsewhere)}"
+    if statuses <= set(TRUSTED):
+        return Verdict.PREDICTED, ""
+    second = [e for e in inputs if e.number.status == "secondary"]
+    return Verdict.CONSISTENT, f"secondary: {_keys(second) or 'the claim'}"
+
+
+def judged(
+    names: Sequence[str] = (),
+    samples: int = SAMPLES,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Judged]:
+    """Every claim of some papers, of all shipped ones by default.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of shipped files, or TOML files.
+    samples : int
+        Draws of the Monte Carlo, >= 2.
+    say : callable
+        Told what is being done.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or one is malformed.
+    """
+    papers = [read_paper(name) for name in names or data.names("devices")]
+    found = []
+    for k, paper in enumerate(papers):
+        for claim in paper.claims:
+            say(f"{paper.key}: {claim.figure} ({k + 1} of {len(papers)})")
+            found.append(judge(Case(paper, claim), samples))
+    return found
