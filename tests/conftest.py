@@ -1,15 +1,21 @@
 """Shared devices, all of them asymmetric, so that no transpose and no swap can pass."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from cavities import Bath, Mode, Pump, Sideband
 from transducer import ElectroOptic
+from transducer.validation.judge import Judged, judged
 
+SLOW = [HealthCheck.too_slow]
+# what passes once passes again; HYPOTHESIS_PROFILE=explore looks where nobody has looked yet
 settings.register_profile(
-    "house", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+    "house", deadline=None, max_examples=60, suppress_health_check=SLOW, derandomize=True
 )
-settings.load_profile("house")
+settings.register_profile("explore", deadline=None, max_examples=60, suppress_health_check=SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 MHZ = 1e6
 
@@ -39,3 +45,9 @@ def pumped(device: ElectroOptic, cooperativity: float, sideband: Sideband = Side
 @pytest.fixture
 def device() -> ElectroOptic:
     return reference_device()
+
+
+@pytest.fixture(scope="session")
+def all_claims() -> list[Judged]:
+    """Every claim of every shipped paper, judged once."""
+    return judged()

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from cavities import ParameterError, Pump, Sideband, UnstableError, data
+from cavities import ParameterError, Pump, Sideband, UnstableError
 from tests.conftest import pumped, reference_device
 from transducer import load_device
 from transducer.answers import ask
 from transducer.device_report import points_of
+from transducer.published import device_names
 from transducer.solvers import scattering
 
 
 def test_every_shipped_device_answers_at_every_operating_point() -> None:
     asked = 0
-    for name in data.names("devices"):
+    for name in device_names():
         file = load_device(name).file
         for point in points_of(file) or [None]:
             found = load_device(name, point)

@@ -11,7 +11,7 @@ import pytest
 from cavities import DataError, data
 from cavities.numbers import numbers_in
 from fibre import parts
-from transducer.published import load_device
+from transducer.published import load_device, read_paper
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_CHECKOUT = (REPOSITORY / "data").is_dir() and data.root("parts") == REPOSITORY / "data" / "parts"
@@ -29,8 +29,7 @@ def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
 
 def test_every_shipped_file_loads_and_every_number_has_an_address() -> None:
     for name in data.names("devices"):
-        for entry in load_device(name).inputs:
-            assert entry.number.where
+        assert all(number.where for _, number in numbers_in(read_paper(name).file))
     for name in data.names("parts"):
         part = parts.load_part(name)
         assert part.key == name

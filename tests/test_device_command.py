@@ -19,9 +19,13 @@ from cavities.numbers import STATUSES
 from transducer import load_device
 from transducer.device_report import show_device
 from transducer.devices.pumped import PumpedDevice
+from transducer.published import device_names
 from transducer.solvers import scattering
 
 DEVICES = data.names("devices")
+BUILT = device_names()
+DRAWS = 8
+"""Enough to see what is printed; how far predictions are known is asked elsewhere."""
 Table = list[list[str]]
 
 
@@ -37,10 +41,17 @@ def transducer(*arguments: str, cwd: Path | None = None) -> subprocess.Completed
 
 @cache
 def shown(name: str) -> str:
-    done = transducer("device", "show", name)
+    """What is printed; that a process prints the same is asked once."""
+    written = io.StringIO()
+    show_device(name, Console(file=written, width=120, highlight=False), DRAWS)
+    return written.getvalue()
+
+
+def test_the_command_prints_what_is_held_against_the_files_here() -> None:
+    done = transducer("device", "show", "example_black_box")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return done.stdout
+    assert done.stdout == shown("example_black_box")
 
 
 def tables(text: str) -> dict[str, Table]:
@@ -54,7 +65,7 @@ def tables(text: str) -> dict[str, Table]:
         elif line.startswith("│"):
             cells = [re.sub(r"\s+", "", cell) for cell in line.strip("│").split("│")]
             rows = found[title]
-            if rows and not cells[last]:  # nothing in the second column: a continued row
+            if rows and not (cells[0] and cells[last]):  # a continued row
                 rows[-1] = [a + b for a, b in zip(rows[-1], cells, strict=True)]
             else:
                 rows.append(cells)
@@ -102,9 +113,10 @@ def test_the_list_names_every_shipped_device_with_kind_year_statuses_and_points(
             if not key.startswith("operating_point."):
                 counted[STATUSES.index(number["status"])] += 1
         expected = [f"{n}{s}" for n, s in zip(counted, STATUSES, strict=True) if n]
-        assert row[3] == ",".join(expected), name
+        assert row[3] == (",".join(expected) or "-"), name
         named = text.get("operating_point", {})
         assert row[4] == (",".join(named) or "-")  # type: ignore[call-overload]
+        assert row[5] == str(len(text.get("reported", [])))  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- show
@@ -112,7 +124,7 @@ def test_the_list_names_every_shipped_device_with_kind_year_statuses_and_points(
 
 @pytest.mark.parametrize("name", DEVICES)
 def test_show_prints_every_number_with_value_sigma_status_and_address(name: str) -> None:
-    rows = {row[0]: row for row in tables(shown(name))[f"Numbers of {name}"]}
+    rows = {row[0]: row for row in tables(shown(name)).get(f"Numbers of {name}", [])}
     expected = dict(numbers(raw(name)))
     assert sorted(rows) == sorted(expected)
     for key, number in expected.items():
@@ -121,9 +133,15 @@ def test_show_prints_every_number_with_value_sigma_status_and_address(name: str)
         assert status == number["status"], key
         assert where == squeezed(number["where"]), key
         if "sigma" in number:
-            low, high = re.fullmatch(r"-(\S+?)\+(\S+)", sigma).groups()  # type: ignore[union-attr]
+            low, high = re.fullmatch(r"-([\d.]+(?:e[-+]\d+)?)\+(\S+)", sigma).groups()  # type: ignore[union-attr]
             steps = np.broadcast_to(number["sigma"], 2)
             assert [float(low), float(high)] == pytest.approx(steps, rel=1e-2), key
+        elif "rounding" in number:
+            step = float(sigma.removeprefix("roundedto"))
+            assert step == pytest.approx(2 * number["rounding"], rel=1e-2), key
+        elif "min" in number and "max" in number:
+            ends = [float(end) for end in sigma.split("to")]
+            assert ends == pytest.approx([number["min"], number["max"]], rel=1e-3), key
         else:
             assert sigma == "-", key
 
@@ -135,7 +153,7 @@ def test_show_says_what_the_paper_is(name: str) -> None:
         assert squeezed(source.get(word, "")) in text  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", DEVICES)
+@pytest.mark.parametrize("name", BUILT)
 def test_show_prints_the_figures_of_every_operating_point(name: str) -> None:
     printed = tables(shown(name))
     for point in points(name):
@@ -168,7 +186,7 @@ def test_show_prints_the_figures_of_every_operating_point(name: str) -> None:
             assert "stableupto" not in rows
 
 
-@pytest.mark.parametrize("name", DEVICES)
+@pytest.mark.parametrize("name", BUILT)
 def test_the_bandwidth_that_is_printed_is_where_the_efficiency_falls_to_half(name: str) -> None:
     printed = tables(shown(name))
     for point in points(name):
@@ -188,7 +206,7 @@ def test_the_bandwidth_that_is_printed_is_where_the_efficiency_falls_to_half(nam
         assert above[-1] - above[0] == pytest.approx(width, rel=3e-3)
 
 
-@pytest.mark.parametrize("name", DEVICES)
+@pytest.mark.parametrize("name", BUILT)
 def test_the_noise_by_port_adds_up_and_is_the_added_noise_behind_the_converter(name: str) -> None:
     text = shown(name)
     for point, block in blocks(name, text).items():
@@ -217,7 +235,7 @@ def blocks(name: str, text: str) -> dict[str, str]:
     return {point: text[start:end] for (start, point), end in zip(starts, ends, strict=True)}
 
 
-@pytest.mark.parametrize("name", DEVICES)
+@pytest.mark.parametrize("name", BUILT)
 def test_show_holds_every_limit_of_validity_against_its_value(name: str) -> None:
     text = shown(name)
     found_blocks = blocks(name, text)
@@ -232,37 +250,38 @@ def test_show_holds_every_limit_of_validity_against_its_value(name: str) -> None
             assert float(row[1]) <= float(row[2]) == rule.limit
 
 
+CLAIMS = "Published devices: what their numbers predict and what they report"
+
+
 @pytest.mark.parametrize("name", DEVICES)
 def test_show_holds_every_claim_against_its_prediction(name: str) -> None:
     claims = raw(name).get("reported", [])
-    printed = tables(shown(name)).get("What the paper reports", [])
-    assert len(printed) == len(claims)  # type: ignore[arg-type]
-    for row, claim in zip(printed, claims, strict=True):  # type: ignore[call-overload]
-        figure, point, reported, predicted, decibel, kind = row
-        assert figure.startswith(claim["figure"])
-        assert ("opticstomicrowave" in figure) is (claim.get("direction") == "down")
-        assert (point, kind) == (claim["operating_point"], claim["kind"])
-        assert float(reported) == pytest.approx(claim["value"], rel=1e-3, abs=0)
-        miss = float(predicted) - claim["value"]
-        if not claim["figure"].endswith("_db"):
-            miss = 10 * np.log10(float(predicted) / claim["value"])
-        assert float(decibel) == pytest.approx(miss, abs=0.011)
-        if claim.get("deviation_db") is not None:
-            assert float(decibel) == pytest.approx(claim["deviation_db"], abs=0.02)
-        assert squeezed(claim.get("note", "")) in squeezed(shown(name))
+    text = shown(name)
+    printed = tables(text).get(CLAIMS, [])
+    for row in printed:
+        paper, _, engine, reported, predicted, decibel, _, verdict = row
+        assert (paper, bool(engine)) == (name, True)
+        assert verdict in ("predicted", "consistent", "fails", "fitted")
+        first = r"[<>]?([\d.]+(?:e[-+]\d+)?)"
+        told, found = (re.match(first, cell)[1] for cell in (reported, predicted))  # type: ignore[index]
+        if "to" not in predicted and "selectivity" not in row[1]:
+            miss = 10 * np.log10(float(found) / float(told))
+            assert float(decibel) == pytest.approx(miss, abs=0.06)  # three digits are printed
+    rest = text.partition("\nCannot be tested\n")[2].partition("\n\n")[0]
+    silent = sum(line.startswith(f"{name}, ") for line in rest.splitlines())
+    assert len(printed) + silent == len(claims)  # type: ignore[arg-type]
+    for claim in claims:  # type: ignore[attr-defined]
+        for said in ("note", "reason", "definition"):
+            assert squeezed(claim.get(said, "")) in squeezed(text)
 
 
-def test_the_prediction_of_a_claim_is_the_figure_of_its_operating_point() -> None:
-    printed = tables(shown("sahu2022"))
-    low = dict(printed["sahu2022 at 'low_noise'"])
-    high = dict(printed["sahu2022 at 'high_efficiency'"])
-    claims = {(r[0], r[1]): r[3] for r in printed["What the paper reports"]}
-    assert claims["efficiency", "low_noise"] == low["efficiency,microwavetooptics"]
-    assert claims["efficiency", "high_efficiency"] == high["efficiency,microwavetooptics"]
-    assert (
-        claims["added_noise,opticstomicrowave", "low_noise"] + "quanta"
-        == (low["addednoise,attheopticalport"])
-    )
+def test_a_listing_says_that_no_device_can_be_built_from_it() -> None:
+    listings = sorted(set(DEVICES) - set(BUILT))
+    assert len(listings) > 40
+    for name in listings:
+        assert "too little to build a device" in shown(name)
+        with pytest.raises(ToolkitError, match="is a listing"):
+            load_device(name)
 
 
 def test_the_stable_power_that_is_printed_is_where_the_device_begins_to_oscillate() -> None:
@@ -298,7 +317,7 @@ def test_a_new_paper_is_one_file_and_no_code(tmp_path: Path) -> None:
         "sahu2022",
         tmp_path,
         (
-            'extraction = { value = 0.41, status = "secondary"',
+            'extraction = { value = 0.41, rounding = 0.005, status = "secondary"',
             'extraction = { value = 0.205, status = "guess"',
         ),
     )
@@ -320,18 +339,21 @@ def test_a_new_paper_is_one_file_and_no_code(tmp_path: Path) -> None:
         assert ratio == pytest.approx(
             0.5, rel=2e-3
         )  # half of the light leaves the cooperativity alone
-        claims = {(r[0], r[1]): r for r in printed["What the paper reports"]}
-        assert float(claims["efficiency", "low_noise"][4]) == pytest.approx(-3.01, abs=0.02)
+        claims = {r[1]: r for r in printed[CLAIMS]}
+        assert "efficiencyatlow_noise" not in claims  # it now rests on a guess
+        said = squeezed(done.stdout)
+        assert "missing:microwave.extraction(aguessstandsinitsplace);wouldbe0.0435" in said
     assert [p.name for p in tmp_path.iterdir()] == ["mine2031.toml"]  # showing writes nothing
 
 
-@pytest.mark.parametrize("name", [n for n in DEVICES if n != "example_black_box"])
+@pytest.mark.parametrize("name", [n for n in BUILT if n != "example_black_box"])
 def test_every_shipped_file_is_a_pattern_for_a_new_one(name: str, tmp_path: Path) -> None:
-    path = copied(name, tmp_path)
+    own = name[:-1] + "x"  # as long: tables are folded alike
+    path = copied(name, tmp_path, key=own)
     written = io.StringIO()
-    show_device(str(path), Console(file=written, width=120, highlight=False))
+    show_device(str(path), Console(file=written, width=120, highlight=False), DRAWS)
     found = squeezed(written.getvalue()).replace(squeezed(str(path)), name)
-    assert found.replace("mine2031", name) == squeezed(shown(name))
+    assert found.replace(own, name) == squeezed(shown(name))
 
 
 def test_a_measured_matrix_of_ones_own_is_two_files_and_no_code(tmp_path: Path) -> None:
@@ -392,7 +414,15 @@ def test_a_mistaken_command_is_one_sentence(
         ([('model = "electro-optic"\n', "")], ["'model'"]),
         ([("overlap = {", "overlpa = {")], ["overlpa", "did you mean 'overlap'?"]),
         ([("value = 0.78,", "value = 1.78,")], ["optical.overlap", "1.78"]),
-        ([('value = 37.0, status = "secondary"', 'value = 37.0, status = "sure"')], ["sure"]),
+        (
+            [
+                (
+                    'value = 37.0, rounding = 0.5, status = "secondary"',
+                    'value = 37.0, status = "sure"',
+                )
+            ],
+            ["sure"],
+        ),
         ([("value = 37.0,", 'value = "37",')], ["coupling.g0_hz", "number"]),
         ([("[heating]", "[heating")], ["not valid TOML", "line"]),
         ([("wavelength_nm = { value = 1550.0, ", "wavelength_nm = { ")], ["wavelength_nm"]),

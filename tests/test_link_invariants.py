@@ -69,6 +69,17 @@ def photon(
     return Photon(wave, bright, CARRIER, survival=survival, coherence=coherence, pump_flux=pump)
 
 
+def most_cross(wave: Wave, n_i: float) -> float:
+    r"""Largest cross moment of an idler with light of spectrum N whose mode v alone is correlated.
+
+    :math:`m^2\int|v|^2/N \le n_i+1` and :math:`m^2\int|v|^2/(N+1) \le n_i`: less than the bound
+    of one mode, for a line that is not flat over the packet.
+    """
+    share = wave.share / wave.norm
+    own = ((n_i + v) / float(np.sum(share / (wave.noise + 1 - v))) for v in (0, 1))
+    return float(np.sqrt(min(own)))
+
+
 def pair_photon(
     p: float = 0.05,
     thermal: float = 0.0,
@@ -78,22 +89,14 @@ def pair_photon(
     share: float = 1.0,
     pump: float = 0.0,
 ) -> Photon:
-    r"""Signal of a squeezer: all its light is its noise, `share` of the largest cross moment.
-
-    Light of spectrum N whose mode v alone is correlated has at most
-    :math:`m^2\int|v|^2/N \le n_i+1` and :math:`m^2\int|v|^2/(N+1) \le n_i`: more than the bound
-    of one mode, for a line that is not flat over the packet.
-    """
+    """Signal of a squeezer: all its light is its noise, `share` of the largest cross moment."""
     wave = Wave(GRID, gaussian_amplitude(GRID.omega - offset, fwhm), p * LINE)
     n_i = wave.mode_noise + thermal
-    most = min(
-        (n_i + vacuum) / float(np.sum(wave.share / (wave.noise + 1 - vacuum))) for vacuum in (0, 1)
-    )
     return Photon(
         wave,
         0.5,
         CARRIER,
-        idler=Idler(n_i, share * np.sqrt(most), capture),
+        idler=Idler(n_i, share * most_cross(wave, n_i), capture),
         pump_flux=pump,
     )
 
@@ -505,6 +508,9 @@ def imperfect(draw: st.DrawFn, pairs: bool) -> Link:
         scale = np.sqrt(arm.photon.wave.norm / link.arms[0].photon.wave.norm)
         wave = replace(arm.photon.wave, amplitude=scale * shape)
         new = replace(arm.photon, wave=wave)
+        if new.idler is not None:
+            most = most_cross(wave, float(new.idler.quanta))
+            new = replace(new, idler=replace(new.idler, cross=min(new.idler.cross, most)))
         if not pairs:
             new = replace(new, bright=min(0.9, max(0.02, float(np.max(arm.photon.bright)))))
         elements = (*arm.elements[:2], width, *arm.elements[3:])

@@ -19,11 +19,13 @@ import typer
 
 from cavities.errors import DataError, ParameterError, ToolkitError
 from cavities.sentences import nearest
+from transducer import terminal
+from transducer.terminal import Progress
+from transducer.validation import commands as validation
 from transducer.version import __version__
 
 if TYPE_CHECKING:
     from dask.distributed import Client
-    from rich.console import Console
 
     from transducer.simulation import LinkReport
     from transducer.study import Study
@@ -50,10 +52,8 @@ app.add_typer(devices, name="device")
 part_commands = typer.Typer(no_args_is_help=False, rich_markup_mode=None, help="Parts of links.")
 app.add_typer(part_commands, name="part")
 
-validations = typer.Typer(
-    no_args_is_help=False, rich_markup_mode=None, help="The tool against published experiments."
-)
-app.add_typer(validations, name="validate")
+app.add_typer(validation.validate, name="validate")
+app.command()(validation.cite)
 
 
 @app.callback()
@@ -146,7 +146,7 @@ def link(
     targets = _targets(out, overwrite, no_files)
     loaded = load_scenario(scenario)
     schemes = loaded.schemes if protocol is None else (Scheme(protocol),)
-    with _Progress(quiet=json) as progress:
+    with Progress(quiet=json) as progress:
         report = simulate(loaded, engine, schemes, progress.say)
         if not no_files:
             progress.say("archive and picture")
@@ -158,7 +158,7 @@ def link(
         return
     from transducer.report import show
 
-    console = _console()
+    console = terminal.console()
     show(report, console)
     for path in targets:
         console.print(f"wrote {path}", soft_wrap=True, markup=False)
@@ -180,9 +180,9 @@ def _compare(
     protocols = PROTOCOLS if protocol in (None, "all") else (str(protocol),)
     stations = STATIONS if station in (None, "all") else (str(station),)
     loaded = load_scenario(scenario)
-    with _Progress(quiet=False) as progress:
+    with Progress(quiet=False) as progress:
         found = compare(loaded, protocols, stations, goal, progress.say)
-    show_comparison(loaded, found, goal, _console())
+    show_comparison(loaded, found, goal, terminal.console())
 
 
 @devices.command("list")
@@ -190,7 +190,7 @@ def device_list() -> None:
     """Every device at hand, how its numbers are known, and its operating points."""
     from transducer.device_report import show_list
 
-    show_list(_console())
+    show_list(terminal.console())
 
 
 @devices.command("show")
@@ -200,7 +200,7 @@ def device_show(
     """One device: each number's address and status, derived figures, noise by port, limits."""
     from transducer.device_report import show_device
 
-    show_device(key, _console())
+    show_device(key, terminal.console())
 
 
 Workers = Annotated[
@@ -248,7 +248,7 @@ def info(archive: Annotated[Path, typer.Argument(help="An archive, finished or n
     """What an archive holds, and how it was made."""
     from transducer.sweep_report import show_info
 
-    show_info(archive, _console())
+    show_info(archive, terminal.console())
 
 
 @app.command()
@@ -274,7 +274,7 @@ def diff(
     if ends == {True}:
         from transducer.sweep_report import show_diff
 
-        show_diff(first, second, _console())
+        show_diff(first, second, terminal.console())
         return
     if ends == {True, False}:
         raise ParameterError(
@@ -284,7 +284,7 @@ def diff(
     from transducer.budget_diff import show_budget_diff
     from transducer.scenario import load_scenario
 
-    show_budget_diff(load_scenario(str(first)), load_scenario(str(second)), _console())
+    show_budget_diff(load_scenario(str(first)), load_scenario(str(second)), terminal.console())
 
 
 @part_commands.command("list")
@@ -303,7 +303,7 @@ def part_list(
             f"--category '{category}' is not one of {', '.join(MODELS)}; "
             f"{nearest(category, MODELS)}"
         )
-    show_parts(category, _console())
+    show_parts(category, terminal.console())
 
 
 @part_commands.command("show")
@@ -313,20 +313,7 @@ def part_show(
     """One part: each number's range, status and address."""
     from transducer.part_report import show_part
 
-    show_part(key, _console())
-
-
-@validations.command("links")
-def validate_links(
-    keys: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Argument(help="Names in data/links; all by default."),
-    ] = None,
-) -> None:
-    """Published links: predicted against reported, and what each comparison is worth."""
-    from transducer.part_report import show_links
-
-    show_links(keys or [], _console())
+    show_part(key, terminal.console())
 
 
 def _run_study(study: "Study", workers: int, dask: str | None) -> None:
@@ -356,7 +343,7 @@ def _run_study(study: "Study", workers: int, dask: str | None) -> None:
         with contextlib.suppress(OSError):
             os.write(2, f"\ntransducer: {said}\n".encode())
         os._exit(130)
-    console = _console()
+    console = terminal.console()
     show_info(study.archive, console)
     if study.archive not in wrote:
         console.print(f"{study.archive} was finished already", soft_wrap=True, markup=False)
@@ -385,12 +372,6 @@ def _dask_client(address: str) -> "Client":
             f"--dask '{address}': no scheduler answers there ({said}); start 'dask scheduler' and "
             "its workers, and give its address"
         ) from None
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
 def _targets(out: Path | None, overwrite: bool, no_files: bool) -> tuple[Path, ...]:
@@ -423,26 +404,6 @@ def _write(
     contents = (link_archive.link_bytes(report), plots.link_png(report))
     disk.place(dict(zip(targets, contents, strict=True)), overwrite)
     return targets
-
-
-class _Progress:
-    """A line on standard error that says what is being done, on a terminal only."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.live = not quiet and sys.stderr.isatty()
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def say(self, text: str) -> None:
-        if self.live:
-            sys.stderr.write(f"\r\033[K{text} ...")
-            sys.stderr.flush()
-
-    def __exit__(self, *_: object) -> None:
-        if self.live:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cavities.constants import Real
-from cavities.numbers import count_by_status
+from transducer.citations import rests_on
 from transducer.comparison import Compared
 from transducer.goals import Goal
 from transducer.report import titled_table
@@ -76,8 +76,7 @@ def show_comparison(
         if one.figures is None:
             console.print(f"[yellow]not here[/yellow] {one.protocol}, {one.station}: ", end="")
             console.print(escape(one.why_not))
-    listed = ", ".join(f"{n} {status}" for status, n in count_by_status(scenario.inputs).items())
-    console.print(f"Rests on {len(scenario.inputs)} inputs: {listed}.")
+    console.print(escape(rests_on(scenario.inputs)))
     console.print(
         "P herald and F: whatever is announced, errors and empty memories counted; P kept and F "
         "kept: once both memories were checked to hold a qubit. % bound: of the relay bound, or of "

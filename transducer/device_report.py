@@ -5,86 +5,103 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from cavities import data
 from cavities.constants import ordinary
 from cavities.errors import PhysicsError
-from cavities.numbers import count_by_status
+from cavities.numbers import Number, count_by_status, numbers_in
 from cavities.pump import Pump
 from transducer.answers import Answers, ask
-from transducer.claims import compare
+from transducer.device_file import ListingFile
 from transducer.devices.pumped import PumpedDevice
-from transducer.published import Published, load_device
+from transducer.published import Paper, Published, read_paper
 from transducer.report import titled_table
+from transducer.validation.cases import Case
+from transducer.validation.judge import SAMPLES, judge
+from transducer.validation.report import show_claims
 
 if TYPE_CHECKING:
-    from transducer.device_file import DeviceFile
+    from transducer.device_file import PaperFile
 
 
-def points_of(file: "DeviceFile") -> list[str]:
+def points_of(file: "PaperFile") -> list[str]:
     """Names of the operating points of a device file."""
     return list(getattr(file, "operating_point", {}))
 
 
 def show_list(console: Console) -> None:
     """Print all devices: kind, year, statuses of their numbers, operating points."""
-    table = titled_table("Devices", "key", "model", "year", "numbers by status", "operating points")
+    table = titled_table(
+        "Devices", "key", "model", "year", "numbers by status", "operating points", "claims"
+    )
     for name in data.names("devices"):
-        found = load_device(name)
-        counts = count_by_status(found.inputs)
+        paper = read_paper(name)
+        counts = count_by_status(paper.inputs(None))
         table.add_row(
             escape(name),
-            found.file.model,
-            str(found.file.source.year or "-"),
-            ", ".join(f"{count} {status}" for status, count in counts.items()),
-            ", ".join(points_of(found.file)) or "-",
+            paper.file.model,
+            str(paper.file.source.year or "-"),
+            ", ".join(f"{count} {status}" for status, count in counts.items()) or "-",
+            ", ".join(points_of(paper.file)) or "-",
+            str(len(paper.claims)),
         )
     console.print(table)
 
 
-def show_device(name: str, console: Console) -> None:
-    """Print a device: its numbers with addresses, then each operating point.
+def show_device(name: str, console: Console, samples: int = SAMPLES) -> None:
+    """Print a device: its numbers with addresses, each operating point, and what it reports.
+
+    `samples` are the draws behind each uncertainty of a prediction.
 
     Raises
     ------
     DataError
         If there is no such device.
     """
-    found = load_device(name)
-    source = found.file.source
-    console.print(f"[bold]{escape(found.file.key)}[/bold]  {escape(source.title)}")
+    paper = read_paper(name)
+    built = None if isinstance(paper.file, ListingFile) else paper.at()  # or one sentence, no table
+    source = paper.file.source
+    console.print(f"[bold]{escape(paper.key)}[/bold]  {escape(source.title)}")
     where = [source.journal, f"doi {source.doi}" if source.doi else "", source.platform]
     console.print(escape("; ".join(text for text in where if text)))
     if source.note:
         console.print(f"[dim]{escape(source.note)}[/dim]")
-    _numbers(name, console)
-    if not found.device.takes_pump:
-        _figures(found, "as it is", console)
-    for point in points_of(found.file):
-        _figures(load_device(name, point), point, console)
-    _claims(name, console)
+    _numbers(name, paper, console)
+    if built is None:
+        console.print("A listing: what the source states is too little to build a device.")
+    else:
+        if not built.device.takes_pump:
+            _figures(built, "as it is", console)
+        for point in points_of(paper.file):
+            _figures(paper.at(point), point, console)
+    _claims(paper, samples, console)
 
 
-def _numbers(name: str, console: Console) -> None:
+def _numbers(name: str, paper: Paper, console: Console) -> None:
+    entries = list(numbers_in(paper.file))
+    if not entries:
+        return
     table = titled_table(f"Numbers of {escape(name)}", "key", "value", "sigma", "status", "where")
-    seen = set()
-    points = [None, *points_of(load_device(name).file)]
-    for point in points:
-        inputs = load_device(name, point).inputs
-        for entry in sorted(inputs, key=lambda e: e.key.startswith(("operating_point", "pulse"))):
-            if entry.key in seen:
-                continue
-            seen.add(entry.key)
-            sigma = entry.number.sigmas
-            table.add_row(
-                escape(entry.key),
-                f"{entry.number.value:.6g}",
-                "-" if sigma is None else f"-{sigma[0]:.3g} +{sigma[1]:.3g}",
-                entry.number.status,
-                escape(entry.number.where),
-            )
+    for key, number in sorted(entries, key=lambda e: e[0].startswith(("operating_point", "pulse"))):
+        table.add_row(
+            escape(key),
+            f"{number.value:.6g}",
+            _sigma(number),
+            number.status,
+            escape(number.where),
+        )
     console.print(table)
+
+
+def _sigma(number: Number) -> str:
+    """As stated; a free range or a rounding where the source gives that instead."""
+    if number.sigmas is not None:
+        return f"-{number.sigmas[0]:.3g} +{number.sigmas[1]:.3g}"
+    if number.rounding is not None:
+        return f"rounded to {2 * number.rounding:.3g}"
+    if number.min is not None and number.max is not None:
+        return f"{number.min:.4g} to {number.max:.4g}"
+    return "-"
 
 
 def _figures(found: Published, point: str, console: Console) -> None:
@@ -157,25 +174,13 @@ def _pump_rows(device: object, pump: Pump | None, answers: Answers) -> list[tupl
     return rows
 
 
-def _claims(name: str, console: Console) -> None:
-    found = compare(name)
-    if not found:
+def _claims(paper: Paper, samples: int, console: Console) -> None:
+    """What the paper reports, judged; each claim's definition and notes below."""
+    if not paper.claims:
         return
-    table: Table = titled_table(
-        "What the paper reports", "figure", "at", "reported", "predicted", "dB", "kind"
-    )
-    for entry in found:
-        c = entry.claim
-        direction = "" if c.direction == "up" else ", optics to microwave"
-        table.add_row(
-            c.figure + direction,
-            escape(c.operating_point),
-            f"{c.value:.4g}",
-            f"{entry.predicted:.4g}",
-            f"{entry.miss_db:+.2f}",
-            c.kind,
-        )
-    console.print(table)
-    for entry in found:
-        if entry.claim.note:
-            console.print(f"[dim]{entry.claim.figure}: {escape(entry.claim.note)}[/dim]")
+    found = [judge(Case(paper, claim), samples) for claim in paper.claims]
+    show_claims(found, console)
+    for claim in paper.claims:
+        for said in (claim.definition, claim.note):
+            if said:
+                console.print(f"[dim]{escape(claim.figure)}: {escape(said)}[/dim]")

@@ -9,7 +9,9 @@ from cavities import data
 from cavities.numbers import count_by_status, weakest
 from fibre import parts
 from fibre.published_links import LinkClaim, claims_of, load_link
+from transducer.citations import citation_line
 from transducer.report import titled_table
+from transducer.tables import csv_of, latex_of, tex, tex_numbers
 
 
 def show_parts(category: str | None, console: Console) -> None:
@@ -97,7 +99,8 @@ def show_links(names: Sequence[str], console: Console) -> None:
     )
     table.columns[0].no_wrap = True
     silent, said = [], []
-    for name in names or data.names("links"):
+    asked = names or data.names("links")
+    for name in asked:
         file = load_link(name)
         claims = claims_of(file)
         testable = [claim for claim in claims if claim.predicted is not None]
@@ -117,6 +120,76 @@ def show_links(names: Sequence[str], console: Console) -> None:
         "illustration, some are recalled or guessed, so neither pass nor fail; tuned and identity "
         "say nothing; upper bound, an error is not stated and counts as none.\n"
     )
+    console.print(citation_line(asked))
+
+
+def link_claims(names: Sequence[str]) -> list[LinkClaim]:
+    """Every claim of some published links, of all by default.
+
+    Raises
+    ------
+    DataError
+        If there is no such link.
+    """
+    return [claim for name in names or data.names("links") for claim in claims_of(load_link(name))]
+
+
+LINK_COLUMNS = (
+    "link",
+    "figure",
+    "reported",
+    "reported_status",
+    "reported_where",
+    "predicted",
+    "ratio_db",
+    "deviation",
+    "worth",
+    "why",
+    "inputs",
+)
+"""Columns of the CSV table of published links."""
+
+
+def links_csv(found: Sequence[LinkClaim]) -> str:
+    """Claims of published links as CSV, numbers in full; a header names the columns."""
+    return csv_of(
+        LINK_COLUMNS,
+        (
+            {
+                "link": claim.key,
+                "figure": claim.figure,
+                "reported": claim.reported.value,
+                "reported_status": claim.reported.status,
+                "reported_where": claim.reported.where,
+                "predicted": claim.predicted,
+                "ratio_db": claim.ratio_db,
+                "deviation": claim.deviation,
+                "worth": claim.worth,
+                "why": claim.why,
+                "inputs": "; ".join(f"{e.key} {e.number.status}" for e in claim.inputs),
+            }
+            for claim in found
+        ),
+    )
+
+
+def links_latex(found: Sequence[LinkClaim]) -> str:
+    """Claims of published links that can be predicted, as a LaTeX table that cites its papers."""
+    rows = [
+        (
+            rf"\cite{{{claim.key}}}",
+            tex(claim.figure.replace("_", " ")),
+            tex_numbers(f"{claim.reported.value:.4g}"),
+            tex_numbers(f"{claim.predicted:.4g}"),
+            tex_numbers(_off(claim)),
+            "" if claim.deviation is None else f"${claim.deviation:+.1f}$",
+            claim.worth,
+        )
+        for claim in found
+        if claim.predicted is not None
+    ]
+    header = ("link", "figure", "reported", "predicted", "off by", r"$\sigma$", "worth")
+    return latex_of("llrrrrl", header, rows)
 
 
 def _why_silent(missing: Sequence[str], claims: Sequence[LinkClaim]) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cavities.numbers import count_by_status
 from fibre.budget import Row
+from transducer.citations import rests_on
 from transducer.simulation import ArmConversion, LinkReport, frequencies_hz
 
 if TYPE_CHECKING:
@@ -153,12 +153,7 @@ def link_figure(report: LinkReport) -> "Figure":
         f"{plain(report.scenario.name)}: {report.best.scheme.value}, "
         f"{float(best.delivered_rate):.3g} pairs/s, fidelity {float(best.fidelity):.3f}"
     )
-    counts = count_by_status(report.scenario.inputs)
-    figure.supxlabel(
-        f"rests on {len(report.scenario.inputs)} inputs: "
-        + ", ".join(f"{n} {status}" for status, n in counts.items()),
-        fontsize="small",
-    )
+    figure.supxlabel(plain(rests_on(report.scenario.inputs)), fontsize="small")
     return figure
 
 

@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cavities.constants import ordinary
-from cavities.numbers import count_by_status
 from fibre.budget import Row
 from fibre.distil import teleported_gate_fidelity
+from transducer.citations import rests_on
 from transducer.simulation import ArmConversion, LinkReport, verdict
 
 
@@ -50,9 +50,7 @@ def show(report: LinkReport, console: Console) -> None:
         console.print(_after_table(report))
     _show_wait(report, console)
     _show_phase(report, console)
-    counts = count_by_status(scenario.inputs)
-    listed = ", ".join(f"{n} {status}" for status, n in counts.items())
-    console.print(f"Rests on {len(scenario.inputs)} inputs: {listed}.")
+    console.print(escape(rests_on(scenario.inputs)))
     _show_band(report, console)
     for warning in report.warnings:
         console.print(f"[yellow]note[/yellow] {escape(warning)}")

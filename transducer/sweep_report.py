@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from cavities.rules import Status
 from transducer import archive
+from transducer.citations import citation_line, papers_in
 from transducer.plots import plain
 from transducer.report import titled_table
 from transducer.sweeps.compare import compare
@@ -100,9 +101,11 @@ def _show_runs(about: archive.About, found: "xarray.Dataset", console: Console) 
         )
     inputs = about.inputs
     if "inputs.json" in inputs:
-        statuses = Counter(entry["status"] for entry in json.loads(inputs["inputs.json"]))
+        entries = json.loads(inputs["inputs.json"])
+        statuses = Counter(entry["status"] for entry in entries)
         listed = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-        console.print(f"Rests on {statuses.total()} inputs: {escape(listed)}.")
+        papers = citation_line(papers_in(str(entry.get("file", "")) for entry in entries))
+        console.print(escape(f"Rests on {statuses.total()} inputs: {listed}. {papers}".rstrip()))
     if inputs:
         console.print(f"[dim]holds the texts of: {escape(', '.join(sorted(inputs)))}[/dim]")
     versions = json.loads(str(found.attrs.get("versions", "{}")) or "{}")
