@@ -1422,7 +1422,7 @@ def _ctrl_c_as_before() -> Iterator[None]:
 @pytest.fixture
 def undrawn(monkeypatch) -> None:
     """Pictures cost time: where only words and archives matter, none is drawn."""
-    monkeypatch.setattr(sweep_report, "sweep_png", lambda found: b"a picture")
+    monkeypatch.setattr(sweep_report, "sweep_png", lambda found, inputs: b"a picture")
 
 
 def process(*arguments: object, cwd: Path, code: str = "") -> list[str]:
@@ -1652,7 +1652,7 @@ def test_ctrl_c_says_in_one_sentence_how_to_go_on_and_resume_does(tmp_path, undr
 
 STOPPED_WHILE_DRAWING = """
 import transducer.sweep_report as report, transducer.cli as cli
-def stop(found): raise KeyboardInterrupt
+def stop(found, inputs): raise KeyboardInterrupt
 report.sweep_png = stop
 cli.main()
 """

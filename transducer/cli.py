@@ -336,7 +336,7 @@ def _run_study(study: "Study", workers: int, dask: str | None) -> None:
                 found = run(study, workers, client.get_executor(), many)
         stale = picture.exists()
         if not stale:
-            disk.place({picture: sweep_png(found)})
+            disk.place({picture: sweep_png(found, study.inputs)})
             wrote.append(picture)
     except KeyboardInterrupt as error:  # typer would end without a word
         said = str(error) or f"interrupted; {study.archive} is kept as it is"

@@ -3,8 +3,9 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,11 +102,7 @@ def _show_runs(about: archive.About, found: "xarray.Dataset", console: Console) 
         )
     inputs = about.inputs
     if "inputs.json" in inputs:
-        entries = json.loads(inputs["inputs.json"])
-        statuses = Counter(entry["status"] for entry in entries)
-        listed = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-        papers = citation_line(papers_in(str(entry.get("file", "")) for entry in entries))
-        console.print(escape(f"Rests on {statuses.total()} inputs: {listed}. {papers}".rstrip()))
+        console.print(escape(_rests_on(inputs)))
     if inputs:
         console.print(f"[dim]holds the texts of: {escape(', '.join(sorted(inputs)))}[/dim]")
     versions = json.loads(str(found.attrs.get("versions", "{}")) or "{}")
@@ -272,8 +269,29 @@ def _labelled(name: str, of: "xarray.DataArray", width: int) -> str:
     return textwrap.fill(plain(whole), width)
 
 
-def sweep_png(found: "xarray.Dataset", outputs: Sequence[str] = ()) -> bytes:
-    """Draw a sweep's sheet as a PNG picture."""
+def sweep_png(found: "xarray.Dataset", inputs: Mapping[str, str]) -> bytes:
+    """Draw a sweep's sheet as a PNG picture; its foot says what it rests on.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        From `transducer.sweeps.sweep` or `transducer.archive.load`.
+    inputs : mapping of str to str
+        Texts that the sweep's archive keeps, by name.
+    """
+    figure = sweep_figure(found)
+    if "inputs.json" in inputs:
+        wide = int(figure.get_figwidth() * 15)
+        figure.supxlabel(plain("\n".join(wrap(_rests_on(inputs), wide))), fontsize=7)
     picture = io.BytesIO()
-    sweep_figure(found, outputs).savefig(picture, format="png", dpi=120)
+    figure.savefig(picture, format="png", dpi=120)
     return picture.getvalue()
+
+
+def _rests_on(inputs: Mapping[str, str]) -> str:
+    """What the numbers of an archive are worth, and whose they are."""
+    entries = json.loads(inputs["inputs.json"])
+    statuses = Counter(entry["status"] for entry in entries)
+    listed = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+    papers = citation_line(papers_in(str(entry.get("file", "")) for entry in entries))
+    return f"Rests on {statuses.total()} inputs: {listed}. {papers}".rstrip()
