@@ -197,7 +197,9 @@ def test_every_prediction_names_its_engine_and_its_claim_has_an_address(
 ) -> None:
     for entry in everything:
         assert entry.engine
+        assert entry.plane or entry.claim.by
         assert entry.claim.where
+        assert entry.claim.definition, named(entry)
         assert entry.quantity is not None
         assert entry.unit
         for used in entry.inputs:
@@ -422,6 +424,19 @@ def test_a_free_parameter_is_shown_as_a_band_and_a_claim_inside_it_is_no_miss(mi
     ends = [4 * 0.5 / 1.5**2 * 0.8 * 120 / (120 + k) for k in (120, 40)]
     assert entry.spread.band == pytest.approx(ends, rel=1e-9)
     assert entry.z == 0.0
+
+
+def test_a_figure_that_does_not_exist_at_a_setting_cannot_be_tested(mine: Path) -> None:
+    """Noise referred to the input of a device that converts nothing."""
+    dark = PAPER.replace("cooperativity = { value = 0.5", "photons = { value = 0.0")
+    mine.write_text(dark.replace('figure = "efficiency"', 'figure = "added_noise"'), "utf-8")
+    (entry,) = judged([str(mine)], samples=8)
+    assert entry.verdict is Verdict.UNTESTABLE
+    assert entry.why == "missing: a setting at which this figure exists"
+    mine.write_text(dark, "utf-8")  # and an efficiency of zero fails without a warning
+    (entry,) = judged([str(mine)], samples=8)
+    assert entry.verdict is Verdict.FAILS
+    assert entry.miss_db == -np.inf
 
 
 def test_a_closed_form_needs_no_device(tmp_path: Path) -> None:

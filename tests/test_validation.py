@@ -391,6 +391,13 @@ def test_free_parameters_make_a_band_over_corners_and_inside() -> None:
     assert (found.low, found.high) == (1.0, 1.0)
 
 
+def test_a_part_of_a_range_that_makes_no_device_is_left_out_and_counted() -> None:
+    free = {"status": "guess", "min": -1.0, "max": 9.0}
+    found = spread_of(product({}), [Input("f", "d", number(5.0, **free))], 18.0, 400)  # type: ignore[arg-type]
+    assert found.band == (18.0, 18.0)
+    assert found.refused == 1 + 10  # a corner, and the tenth of the inner points below zero
+
+
 def test_the_same_claim_is_judged_the_same_twice() -> None:
     one, two = (judged(["jiang2020"], samples=50) for _ in range(2))
     assert as_csv(one) == as_csv(two)

@@ -13,6 +13,7 @@ from cavities.modes import Mode, Oscillator
 from cavities.pump import Pump, Sideband
 from cavities.rules import Rule, Status
 from transducer.devices.pumped import PumpedDevice, mechanical_doors, need, wrong_side
+from transducer.devices.sidebands import Sidebands
 from transducer.network import Amplitude, Coupling, Mixing, Network, Resonance
 
 RESOLVED = 0.1
@@ -251,8 +252,33 @@ class PiezoOptomechanical(PumpedDevice):
         return tuple(found)
 
     def centre(self, pump: Pump | None) -> Real:
-        """Zero in the rotating frame; the first phonon's frequency with both sidebands [rad/s]."""
-        return self.omega_m if self.counter_rotating else 0.0
+        """Offset from the frame of the first phonon with its optical spring [rad/s], shape (...).
+
+        The frame is that phonon's bare frequency in the rotating wave, the laser with both
+        sidebands.
+        """
+        bare = self.omega_m if self.counter_rotating else 0.0
+        return bare + self.line_shift(need(pump))
+
+    def line_shift(self, pump: Pump) -> Real:
+        r"""Optical spring of the first phonon (L9) [rad/s], shape (...).
+
+        .. math:: \delta\omega = G^2\left[\frac{\Delta-\omega_m}{(\kappa_o/2)^2+(\Delta-\omega_m)^2}
+                  +\frac{\Delta+\omega_m}{(\kappa_o/2)^2+(\Delta+\omega_m)^2}\right]
+
+        with Δ laser minus resonance; the term of the kept sideband alone in the rotating wave.
+
+        Notes
+        -----
+        Second order in G: normal modes of light and phonon are split about this place.
+        """
+        squared = np.square(self.phonons[0].g0) * self.pump_photons(pump)
+        half, kept = self.optical.kappa / 2, pump.detuning
+        if not self.counter_rotating:
+            return squared * kept / (half**2 + np.square(kept))
+        side = 1 if pump.sideband is Sideband.BLUE else -1
+        laser = side * self.omega_m + kept
+        return Sidebands.of(2 * half, np.sqrt(squared), laser, self.omega_m).spring
 
     def scale(self, pump: Pump | None) -> float:
         """Width of the narrower of the microwave line and the loaded mechanical one [rad/s]."""

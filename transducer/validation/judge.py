@@ -1,7 +1,7 @@
 """A claim held against its prediction: ratio, uncertainty, verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -60,6 +60,9 @@ class Judged:
         Of the figure.
     engine : str
         What computed the prediction; empty without one.
+    plane : str
+        Ports and reference plane of the prediction; empty for a closed form, whose `definition` the
+        claim states.
     predicted : float, optional
         In the unit of the claim; shown even where it must not be judged.
     spread : Spread, optional
@@ -76,6 +79,7 @@ class Judged:
     quantity: Quantity | None = None
     unit: str = ""
     engine: str = ""
+    plane: str = ""
     predicted: float | None = None
     spread: Spread | None = None
     inputs: tuple[Input, ...] = ()
@@ -88,7 +92,8 @@ class Judged:
             return None
         if self.claim.figure.endswith("_db"):
             return self.predicted - self.claim.value
-        return float(10 * np.log10(self.predicted / self.claim.value))
+        ratio = self.predicted / self.claim.value
+        return float(10 * np.log10(ratio)) if ratio > 0 else -np.inf
 
     @property
     def sigma(self) -> float | None:
@@ -149,25 +154,25 @@ def judge(case: Case, samples: int = SAMPLES) -> Judged:
                 f"({nearest(claim.figure, FIGURES)}); name what is 'missing', or a closed form 'by'"
             )
         return Judged(paper, claim, Verdict.UNTESTABLE, why=f"missing: {why}")
-    quantity, unit, engine, predict = ask
+    found = Judged(paper, claim, Verdict.UNTESTABLE, ask.quantity, ask.unit, ask.engine, ask.plane)
     try:
-        base = predict({})
+        base = ask.predict({})
     except MissingInputError as error:
-        why = "; ".join([*claim.missing, str(error)])
-        return Judged(paper, claim, Verdict.UNTESTABLE, quantity, unit, why=f"missing: {why}")
+        return replace(found, why=f"missing: {'; '.join([*claim.missing, str(error)])}")
     except ToolkitError as error:
         if claim.missing:
-            why = f"missing: {'; '.join(claim.missing)}"
-            return Judged(paper, claim, Verdict.UNTESTABLE, quantity, unit, why=why)
+            return replace(found, why=f"missing: {'; '.join(claim.missing)}")
         raise DataError(f"{paper.label}: '{claim.figure}': {error}") from error
+    if not np.isfinite(base):
+        return replace(found, why="missing: a setting at which this figure exists")
     unknown = [key for key in claim.solved_elsewhere if not _has(paper, key)]
     if unknown:
         raise DataError(f"{paper.label}: 'solved_elsewhere' names '{unknown[0]}', not in this file")
-    inputs = rests_on(predict, paper.inputs(claim.operating_point), base)
-    spread = spread_of(predict, inputs, base, samples)
-    found = Judged(paper, claim, Verdict.UNTESTABLE, quantity, unit, engine, base, spread, inputs)
+    inputs = rests_on(ask.predict, paper.inputs(claim.operating_point), base)
+    spread = spread_of(ask.predict, inputs, base, samples)
+    found = replace(found, predicted=base, spread=spread, inputs=inputs)
     verdict, why = _verdict(found)
-    return Judged(paper, claim, verdict, quantity, unit, engine, base, spread, inputs, why)
+    return replace(found, verdict=verdict, why=why)
 
 
 def _error(claim: Claim) -> tuple[float, float]:
@@ -179,10 +184,16 @@ def _error(claim: Claim) -> tuple[float, float]:
     return float(np.hypot(down, floor)), float(np.hypot(up, floor))
 
 
-Question = tuple[Quantity, str, str, Callable[[Mapping[str, float]], float]]
+@dataclass(frozen=True)
+class _Question:
+    quantity: Quantity
+    unit: str
+    engine: str
+    plane: str
+    predict: Callable[[Mapping[str, float]], float]
 
 
-def _question(case: Case) -> Question | None:
+def _question(case: Case) -> _Question | None:
     """What to ask, of whom; None if no model gives such a figure."""
     claim, paper = case.claim, case.paper
     if claim.by is not None:
@@ -203,7 +214,7 @@ def _question(case: Case) -> Question | None:
             own = Case(paper.with_values(changed), claim)
             return computed(form.name, {name: own.value(key) for name, key in named.items()})
 
-        return form.quantity, form.unit, "closed form", closed
+        return _Question(form.quantity, form.unit, "closed form", "", closed)
     if claim.figure not in FIGURES or isinstance(paper.file, ListingFile):
         return None
     known = FIGURES[claim.figure]
@@ -211,7 +222,7 @@ def _question(case: Case) -> Question | None:
     def asked(changed: Mapping[str, float]) -> float:
         return known.predict(Case(paper.with_values(changed), claim))
 
-    return known.quantity, known.unit, known.engine, asked
+    return _Question(known.quantity, known.unit, known.engine, known.plane, asked)
 
 
 def _has(paper: Paper, key: str) -> bool:

@@ -168,8 +168,11 @@ def computed_by_authors(value: float) -> float:
 
 @relation(Quantity.CORRELATION)
 def pair_cross_correlation(probability: float, quanta: float) -> float:
-    r"""Cross correlation :math:`2+1/n_m` of a blue pulse, :math:`n_m=n+(1+n)p` phonons (L10)."""
-    return 2 + 1 / (quanta + (1 + quanta) * probability)
+    r"""Cross correlation :math:`2+1/n_m` of a blue pulse, :math:`n_m=n+p` phonons (L10).
+
+    p are all Stokes photons of a pulse, those of thermal phonons too: each leaves one phonon.
+    """
+    return 2 + 1 / (quanta + probability)
 
 
 @relation(Quantity.CORRELATION)

@@ -123,9 +123,10 @@ def spread_of(
             low, high = (float(x) for x in np.percentile(found, (15.8655, 84.1345)))
     band = None
     if free:
-        edge = _over_ranges(predict, free, max(16, samples // 4), seed)
+        edge, outside = _over_ranges(predict, free, max(16, samples // 4), seed)
         values = [base, *edge]
         band = float(min(values)), float(max(values))
+        refused += outside
     return Spread(low, high, band, made, refused)
 
 
@@ -135,7 +136,8 @@ def _drawn(
     from scipy.special import ndtri
 
     uniform = _even(samples, len(inputs), seed)
-    found, refused = [], 0
+    found: list[float] = []
+    refused = 0
     for row in uniform:
         changed = {}
         for u, entry in zip(row, inputs, strict=True):
@@ -147,14 +149,24 @@ def _drawn(
                 assert number.rounding is not None
                 step = (2 * u - 1) * number.rounding
             changed[entry.key] = number.value + step
-        try:
-            found.append(predict(changed))
-        except ToolkitError:
-            refused += 1
+        refused += not _asked(predict, changed, found)
     return np.array(found), refused
 
 
-def _over_ranges(predict: Predict, free: Sequence[Input], samples: int, seed: int) -> list[float]:
+def _asked(predict: Predict, changed: Mapping[str, float], found: list[float]) -> bool:
+    """Add a prediction; false where the numbers make no device, or the figure does not exist."""
+    try:
+        value = predict(changed)
+    except ToolkitError:
+        return False
+    if np.isfinite(value):
+        found.append(value)
+    return bool(np.isfinite(value))
+
+
+def _over_ranges(
+    predict: Predict, free: Sequence[Input], samples: int, seed: int
+) -> tuple[list[float], int]:
     """Predictions at the corners and inside of the ranges; a range may hold a maximum."""
     ends = [(e.number.min, e.number.max) for e in free]
     low = np.array([float(a) for a, _ in ends if a is not None])
@@ -164,11 +176,12 @@ def _over_ranges(predict: Predict, free: Sequence[Input], samples: int, seed: in
     inside = _even(samples, n, seed)
     if n == 1:
         inside = np.linspace(0, 1, samples)[:, None]
-    found = []
+    found: list[float] = []
+    refused = 0
     for u in np.concatenate([corners, inside]):
         changed = dict(zip((e.key for e in free), (float(x) for x in low + u * wide), strict=True))
-        found.append(predict(changed))
-    return found
+        refused += not _asked(predict, changed, found)
+    return found, refused
 
 
 def _even(samples: int, dimensions: int, seed: int) -> NDArray[np.float64]:
