@@ -1,6 +1,7 @@
 """One quantum followed to a count, against Langevin equations by hand, QuTiP, grids and Fock space.
 
-No referee here calls the toolkit for its physics: every rate is written down from the device.
+No referee here solves anything with the toolkit: rates are written down from the device, and only
+pump powers and pulse shapes are taken from it.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +24,6 @@ from cavities.pump import Pump, Sideband
 from transducer import detected
 from transducer.detected import (
     Window,
-    diluted,
     extraction,
     leaving_probability,
     matched_extraction,
@@ -102,8 +102,9 @@ def integrated(
 def by_hand(device: PiezoOptomechanical, pump: Pump, window: Window, held: str, port: str) -> float:
     """Amplitudes of light in the cavity, photon, phonon, microwave photon, filters; then counts.
 
-    The filters stand on the line of the pulse at full power. The pump field is α' = (iΔ - κ/2)α + Λ √κ_ext s(t). A blue pump ties a to c†: then entry 2 is
-    c†, and the quanta that one phonon adds to a are |a|².
+    The filters stand on the line of the pulse at full power. The pump field is
+    α' = (iΔ - κ/2)α + Λ √κ_ext s(t). A blue pump ties a to c†: then entry 2 is c†, and the quanta
+    that one phonon adds to a are |a|².
     """
     assert pump.envelope is not None
     envelope: Envelope = pump.envelope
@@ -160,20 +161,24 @@ PULSES = [Square(40e-9), Ramped(60e-9, 20e-9, 15e-9), Gaussian(15e-9)]
 
 @pytest.mark.parametrize("envelope", PULSES, ids=["square", "ramped", "gaussian"])
 @pytest.mark.parametrize("sideband", list(Sideband), ids=["red", "blue"])
+@pytest.mark.parametrize(
+    ("detuning", "window"),
+    [
+        (0.0, Window(20e-9, 50e-9, 2, TWO_PI * 50e6)),
+        (TWO_PI * 0.3e9, Window(0.0, 100e-9)),
+        (TWO_PI * 0.3e9, Window(20e-9, 50e-9, 2, TWO_PI * 50e6)),
+    ],
+    ids=["filters", "detuned", "detuned and filters"],
+)
 def test_the_click_of_a_nanobeam_is_that_of_its_langevin_equations(
-    envelope: Envelope, sideband: Sideband
+    envelope: Envelope, sideband: Sideband, detuning: float, window: Window
 ) -> None:
     device = nanobeam()
-    for detuning, strength, window in (
-        (0.0, 2e3, Window(0.0, 100e-9)),
-        (TWO_PI * 0.3e9, 1e3, Window(20e-9, 50e-9, 2, TWO_PI * 50e6)),
-    ):
-        pump = Pump(1e-6, sideband, detuning=detuning, envelope=envelope)
-        pump = device.pump_for(strength, pump)
-        found = leaving_probability(device, pump, "mechanics", "optical.out", window)
-        assert found == pytest.approx(
-            by_hand(device, pump, window, "mechanics", "optical.out"), rel=AGREE
-        )
+    pump = Pump(1e-6, sideband, detuning=detuning, envelope=envelope)
+    pump = device.pump_for(1e3, pump)
+    found = leaving_probability(device, pump, "mechanics", "optical.out", window)
+    expected = by_hand(device, pump, window, "mechanics", "optical.out")
+    assert found == pytest.approx(expected, rel=AGREE)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +351,7 @@ TRIANGLE = Sampled(np.array([0.0, 10e-9, 20e-9]), np.array([0.0, 1.0, 0.0]))
     [(None, Square(40e-9)), (None, TRIANGLE), (DELAYED, PULSES[1]), (DELAYED, Square(40e-9))],
     ids=["square", "triangle", "hot and ramped", "hot and square"],
 )
-def test_the_halved_step_changes_no_probability_by_a_millionth(
+def test_the_halved_step_changes_no_probability_by_more_than_is_said(
     hot: HotBath | None, envelope: Envelope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # what the docstring of REACH says
@@ -357,7 +362,7 @@ def test_the_halved_step_changes_no_probability_by_a_millionth(
         monkeypatch.setattr(detected, "REACH", reach)
         window = Window(0.0, 200e-9)
         found.append(leaving_probability(device, pump, "mechanics", "optical.out", window))
-    assert abs(found[0] - found[1]) < 1e-6
+    assert abs(found[0] - found[1]) < (1e-6 if hot is None else 1e-4)
 
 
 @pytest.mark.parametrize("sideband", list(Sideband), ids=["red", "blue"])
@@ -671,31 +676,6 @@ def test_the_pair_correlations_have_the_limits_of_l10() -> None:
     assert (float(np.max(lost.cross)), float(np.max(lost.heralded))) == pytest.approx((1.0, 2.0))
 
 
-def mixed(share: float) -> tuple[float, float, float, float, float]:
-    """Cross and heralded of true clicks; of all clicks, of which a share is true; noise."""
-    clicked, silent, _ = squeezed(1e-3, 0.2, 20)
-    one, _ = packet_of(silent, 0.5, 0.05)
-    true, _ = packet_of(clicked, 0.5, 0.05)
-    mean, two = packet_of(share * clicked + (1 - share) * silent, 0.5, 0.05)
-    _, pair = packet_of(clicked, 0.5, 0.05)
-    return true / one, pair / true**2, mean / one, two / mean**2, one
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_the_false_clicks_dilute_the_cross_correlation(share: float) -> None:
-    cross, _, expected, _, _ = mixed(share)
-    found = diluted(cross, share)
-    assert float(np.max(found)) == pytest.approx(expected, rel=1e-10)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_the_false_clicks_dilute_the_heralded_autocorrelation(share: float) -> None:
-    # a ratio of averages, not an average of ratios
-    _, heralded, _, expected, _ = mixed(share)
-    found = diluted(heralded, share, without=2.0)
-    assert float(np.max(found)) == pytest.approx(expected, rel=1e-4)
-
-
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -744,7 +724,7 @@ def test_the_unknown_mode_and_the_unknown_port_are_named_and_the_known_ones_list
 def test_the_unstable_device_has_no_extraction_but_a_pulse_has_gain() -> None:
     device = nanobeam()
     pump = device.pump_for(2.0, Pump(1e-6, BLUE))
-    with pytest.raises(ValidityError, match=r"extraction: the device is unstable; lower the pump"):
+    with pytest.raises(ValidityError, match=r"extraction: a mode grows at .* lower the pump power"):
         extraction(device, pump, "mechanics", "optical.out")
     pulse = replace(device.pump_for(1e4, pump), envelope=Square(40e-9))
     found = leaving_probability(device, pulse, "mechanics", "optical.out", Window(0.0, 50e-9))
@@ -773,6 +753,25 @@ def test_the_pair_correlations_name_what_is_wrong(
         pair_correlations(*arguments)
 
 
-def test_the_share_of_true_clicks_is_a_probability() -> None:
-    with pytest.raises(ParameterError, match="diluted: true_share"):
-        diluted(3.0, 1.2)
+def test_the_batch_is_refused_because_one_quantum_is_followed() -> None:
+    device = nanobeam()
+    pump = device.pump_for(np.array([1.0, 2.0]), Pump(1e-6))
+    with pytest.raises(ParameterError, match=r"extraction: takes one device and one pump"):
+        extraction(device, pump, "mechanics", "optical.out")
+    pulsed = replace(pump, envelope=Square(40e-9))
+    with pytest.raises(ParameterError, match=r"leaving_probability: takes one device"):
+        leaving_probability(device, pulsed, "mechanics", "optical.out", Window(0.0, 40e-9))
+    with pytest.raises(ParameterError, match=r"stands still, got a pulse"):
+        extraction(device, replace(pulsed, power=1e-9), "mechanics", "optical.out")
+
+
+def test_the_window_of_seconds_is_refused_before_it_fills_the_memory() -> None:
+    device = nanobeam()
+    pump = device.pump_for(1.0, Pump(1e-6, envelope=Square(40e-9)))
+    with pytest.raises(ValidityError, match=r"need .* steps, more than"):
+        leaving_probability(device, pump, "mechanics", "optical.out", Window(0.0, 38.0))
+
+
+def test_the_noise_counts_what_the_mode_itself_sends() -> None:
+    with pytest.raises(ParameterError, match=r"is below the 0.05"):
+        pair_correlations(0.5, 0.1, 0.04)

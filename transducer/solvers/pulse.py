@@ -319,12 +319,12 @@ def forward(A: Complex, line: Timeline, start: Complex) -> Complex:
         Drift at the nodes of `line` [rad/s].
     line : Timeline
         Steps.
-    start : ndarray of complex, shape (n,)
-        Amplitudes at the beginning.
+    start : ndarray of complex, shape (n, m)
+        Amplitudes at the beginning, one column for each of m starts.
 
     Returns
     -------
-    ndarray of complex, shape (t, n)
+    ndarray of complex, shape (t, n, m)
         Amplitudes at the nodes.
     """
     n, count = A.shape[-1], len(line.steps)
@@ -332,11 +332,11 @@ def forward(A: Complex, line: Timeline, start: Complex) -> Complex:
     mirrored = A.reshape(count, STAGES, n, n)[::-1, ::-1]
     none = np.zeros((count, STAGES, n, 0), np.complex128)
     stages, ends = _solve_steps(mirrored, none, line.steps[::-1], n, 0)
-    x, out = start, np.empty((count, STAGES, n), np.complex128)
+    x, out = start, np.empty((count, STAGES, *start.shape), np.complex128)
     for s in range(count):
         out[s] = stages[count - 1 - s, ::-1] @ x
         x = ends[count - 1 - s] @ x
-    return out.reshape(-1, n)
+    return out.reshape(-1, *start.shape)
 
 
 def _before(
