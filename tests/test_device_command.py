@@ -342,7 +342,10 @@ def test_a_new_paper_is_one_file_and_no_code(tmp_path: Path) -> None:
         claims = {r[1]: r for r in printed[CLAIMS]}
         assert "efficiencyatlow_noise" not in claims  # it now rests on a guess
         said = squeezed(done.stdout)
-        assert "missing:microwave.extraction(aguessstandsinitsplace);wouldbe0.0435" in said
+        assert (
+            "missing:microwave.extraction(aguessstandsinitsplace);thenumbersathandwouldgive0.0435"
+            in said
+        )
     assert [p.name for p in tmp_path.iterdir()] == ["mine2031.toml"]  # showing writes nothing
 
 

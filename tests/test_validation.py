@@ -15,9 +15,17 @@ from rich.console import Console
 
 from cavities import DataError, ParameterError
 from cavities.numbers import Input, Number
+from tests.test_published import PAPER
 from transducer import link_of, load_scenario
 from transducer.chain import evaluate
-from transducer.citations import bibtex, citation_line, known_papers, papers_in, rests_on
+from transducer.citations import (
+    bibtex,
+    citation_line,
+    known_papers,
+    papers_in,
+    rests_on,
+    unknown_fields,
+)
 from transducer.published import read_paper
 from transducer.tables import tex, tex_numbers
 from transducer.validation import plots
@@ -87,7 +95,7 @@ def test_the_count_is_the_one_of_readme_and_of_the_claims(all_claims: list[Judge
         assert f"{count} {word}" in said
     readme = (REPOSITORY / "README.md").read_text("utf-8")
     found = re.search(
-        r"Of (\d+) claims in (\d+) papers (\d+) are predicted, (\d+) consistent, (\d+) fail.*?"
+        r"Of (\d+) claims in (\d+) papers (\d+) are predicted \(.*?\), (\d+) consistent, (\d+) fail.*?"
         r"(\d+) were fitted.*?(\d+) cannot be tested",
         readme,
     )
@@ -244,8 +252,11 @@ def test_the_picture_has_one_marker_per_claim_and_a_black_edge_where_it_fails(
     assert len(drawn) == len(tested)
     for container, entry in zip(drawn, tested, strict=True):
         (line, *_) = container
-        assert line.get_xdata() == [entry.claim.value]
-        assert line.get_ydata() == [entry.predicted]
+        told, ours = entry.claim.value, entry.predicted
+        if entry.claim.figure.endswith("_db"):
+            told, ours = 10 ** (told / 10), 10 ** (ours / 10)  # type: ignore[operator]
+        assert line.get_xdata() == [told]
+        assert line.get_ydata() == [ours]
         assert (line.get_markeredgecolor() == "black") is (entry.verdict is Verdict.FAILS)
         assert (line.get_markerfacecolor() == "white") is (entry.verdict is Verdict.FITTED)
         assert line.get_marker() == plots.MARKERS[entry.quantity]  # type: ignore[index]
@@ -470,3 +481,44 @@ def test_what_a_result_rests_on_names_its_papers() -> None:
         == "Papers: a, b, c, d. BibTeX: transducer cite KEY"
     )
     assert "Papers" not in rests_on(load_scenario("metro_datasheet").inputs)
+
+
+def test_what_an_entry_lacks_is_said_beside_it(tmp_path: Path) -> None:
+    assert unknown_fields("sahu2022") == []
+    done = transducer("cite", "sahu2022", "mayor2025", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "mayor2025: not on file: author" in done.stderr
+    assert "sahu2022" not in done.stderr
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'model = "listing"\nkey = "mine"\n[source]\ntitle = "T"\nauthors = "A. B, et al."\n'
+        'journal = "J. 3, 4"\nyear = 2031\n',
+        "utf-8",
+    )
+    assert "author = {A. B and others}" in bibtex(str(path))
+    done = transducer("validate", "devices", "mine.toml", "--no-files", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("\n0 claims of 0 papers: none.")
+
+
+def test_a_prediction_of_nothing_stays_in_both_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "mine2031.toml"
+    dark = PAPER.replace("cooperativity = { value = 0.5", "photons = { value = 0.0")
+    path.write_text(dark, "utf-8")
+    (entry,) = judged([str(path)], samples=4)
+    assert entry.verdict is Verdict.FAILS
+    left, right = plots.claims_figure([entry]).axes
+    assert len(left.containers) == 1
+    assert left.get_ylim()[0] < left.containers[0][0].get_ydata()[0] < left.get_ylim()[1]
+    assert "nothing is predicted" in {text.get_text() for text in right.texts}
+    assert r"$-\infty$" in as_latex([entry])
+    assert "cite mine2031.toml" in printed([entry]) or str(path) in printed([entry])
+
+
+def test_words_of_an_operating_point_are_escaped_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine2031.toml"
+    odd = PAPER.replace("operating_point.half", 'operating_point."a & b [red]"')
+    path.write_text(odd.replace('= "half"', '= "a & b [red]"'), "utf-8")
+    found = judged([str(path)], samples=4)
+    assert r"efficiency at a \& b [red]" in as_latex(found)
+    assert "[red]" in printed(found)

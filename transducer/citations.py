@@ -80,7 +80,7 @@ def bibtex(name: str) -> str:
     if name.endswith(".toml") or name in data.names("devices"):
         paper = read_paper(name)
         source = paper.file.source
-        if source.family == "example" and not (source.doi or source.arxiv or source.journal):
+        if source.family == "example":
             raise DataError(f"'{name}' is a made-up example: there is no paper to cite")
         fields = {
             "title": f"{{{tex(source.title)}}}",
@@ -106,7 +106,21 @@ def bibtex(name: str) -> str:
 
 
 def _authors(text: str) -> str:
-    return tex(" and ".join(part.strip() for part in text.split(",") if part.strip()))
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    return tex(" and ".join("others" if name.rstrip(".") == "et al" else name for name in names))
+
+
+def unknown_fields(name: str) -> list[str]:
+    """What an entry of `bibtex` lacks to be complete: authors, a journal, a year.
+
+    Raises
+    ------
+    DataError
+        As `bibtex`.
+    """
+    text = bibtex(name)
+    wanted = ("author", "journal", "year") if text.startswith("@article") else ("author", "year")
+    return [field for field in wanted if f"\n  {field} = " not in text]
 
 
 def _journal(text: str) -> dict[str, str]:
@@ -118,6 +132,6 @@ def _journal(text: str) -> dict[str, str]:
 
 
 def _entry(key: str, fields: dict[str, str]) -> str:
-    kind = "article" if fields.get("journal") or fields.get("doi") else "misc"
+    kind = "article" if fields.get("journal") else "misc"
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
     return "\n".join([f"@{kind}{{{Path(key).stem},", *lines, "}"])

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cavities.numbers import NonNegative, Number, Positive, Share, Strict
-from transducer.paper_file import Claim, Source
+from transducer.paper_file import Claim, Key, Source
 
 
 class _Resonance(Strict):
@@ -196,7 +196,7 @@ class _PumpedFile(Strict):
     measured in use and that some figures need; `other_inputs` what only closed forms use.
     """
 
-    key: str
+    key: Key
     source: Source
     measured: dict[str, NonNegative] = Field(default_factory=dict)
     other_inputs: dict[str, Number] = Field(default_factory=dict)
@@ -313,7 +313,7 @@ class BlackBoxFile(Strict):
     Columns: ``offset_hz``, then ``OUT<IN_re`` and ``OUT<IN_im`` for every pair of ports.
     """
 
-    key: str
+    key: Key
     model: Literal["black-box"]
     source: Source
     table: str
@@ -350,7 +350,7 @@ class FiguresTable(Strict):
 class DatasheetFile(Strict):
     """A transducer known by its data sheet."""
 
-    key: str
+    key: Key
     model: Literal["datasheet"]
     source: Source
     figures: FiguresTable
@@ -359,7 +359,7 @@ class DatasheetFile(Strict):
 class ListingFile(Strict):
     """A paper that states too little to build a device: what it says, and what it reports."""
 
-    key: str
+    key: Key
     model: Literal["listing"]
     source: Source
     other_inputs: dict[str, Number] = Field(default_factory=dict)

@@ -16,11 +16,14 @@ Family = Literal[
     "atoms",
     "magnons",
     "microwave link",
+    "other",
     "example",
 ]
-"""Kinds of hardware, for pictures."""
+"""Kinds of hardware, for pictures; an example is made up."""
 
 Text = Annotated[str, Field(min_length=1)]
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+"""Name of a paper, for tables and for citing: letters, digits and _ . + - only."""
 
 
 class Source(Strict):
@@ -33,7 +36,7 @@ class Source(Strict):
     doi: str = ""
     arxiv: str = ""
     platform: str = ""
-    family: Family = "example"
+    family: Family = "other"
     evidence: Literal["experiment", "design", "theory"] = "experiment"
     note: str = ""
 
@@ -52,7 +55,7 @@ class Claim(Strict):
 
     figure: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     direction: Literal["up", "down"] = "up"
-    value: Annotated[float, Field(gt=0)]
+    value: float
     status: Status
     where: Text
     sigma: Annotated[list[Size], BeforeValidator(both_ways), Field(max_length=2)] = Field(
@@ -72,6 +75,8 @@ class Claim(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> "Claim":
+        if not self.figure.endswith("_db") and not self.value > 0:
+            raise ValueError(f"value must be > 0, got {self.value}; only figures in dB may be less")
         if self.sigma and len(self.sigma) != 2:
             raise ValueError("sigma must be one number, or two: the step down and the step up")
         if self.sigma and self.rounding is not None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from cavities import data
-from cavities.errors import DataError
+from cavities.errors import DataError, ParameterError
 from cavities.numbers import Input, Number, numbers_in
 from cavities.sentences import nearest
 from transducer.device_builders import KINDS, Published, black_box
@@ -50,6 +50,11 @@ class Paper:
         return self.file.key
 
     @property
+    def citable(self) -> str:
+        """What ``transducer cite`` knows it by: its name, or the path of a user's own file."""
+        return self.key if self.folder is None else self.label
+
+    @property
     def claims(self) -> list[Claim]:
         """What the paper reports."""
         return list(getattr(self.file, "reported", []))
@@ -74,22 +79,27 @@ class Paper:
             return black_box(file, operating_point, self.label, self.folder)
         return KINDS[file.model].build(file, operating_point, self.label)
 
-    def inputs(self, operating_point: str | None) -> list[Input]:
-        """Every number of the file but those of other operating points."""
+    def inputs(self, operating_point: str | None, every_point: bool = False) -> list[Input]:
+        """Every number of the file but those of other operating points, or with those, too."""
         kept = []
         for key, number in numbers_in(self.file):
             parts = key.split(".")
-            if parts[0] != "operating_point" or parts[1] == operating_point:
+            if every_point or parts[0] != "operating_point" or parts[1] == operating_point:
                 kept.append(Input(f"devices/{self.key}", key, number))
         return kept
 
     def with_values(self, values: Mapping[str, float]) -> "Paper":
-        """Same paper with some numbers changed, whatever their status; nothing is checked here.
+        """Same paper with some numbers changed, whatever their status and their stated range.
 
         Parameters
         ----------
         values : mapping of str to float
             Dotted key of a number to its new value.
+
+        Raises
+        ------
+        ParameterError
+            If a value lies outside what such a number can be, a share above one for example.
         """
         file = self.file
         for key, value in values.items():
@@ -102,6 +112,10 @@ def _replaced(table: object, path: list[str], value: float) -> dict[str, object]
     head, rest = path[0], path[1:]
     below = table[head] if isinstance(table, Mapping) else getattr(table, head)
     if isinstance(below, Number):
+        try:
+            type(below)(value=value, where=below.where, status=below.status)  # its domain
+        except ValidationError:
+            raise ParameterError(f"'{head}' cannot be {value:.6g}") from None
         return {head: below.model_copy(update={"value": value})}
     changed = _replaced(below, rest, value)
     if isinstance(below, Mapping):

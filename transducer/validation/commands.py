@@ -143,9 +143,12 @@ def cite(
     ] = None,
 ) -> None:
     """BibTeX of the papers behind devices and links."""
-    from transducer.citations import bibtex, known_papers
+    from transducer.citations import bibtex, known_papers, unknown_fields
 
     if not keys:
         raise DataError(f"name what to cite, one or more of: {', '.join(known_papers())}")
-    entries = [bibtex(key) for key in dict.fromkeys(keys)]
-    typer.echo("\n\n".join(entries))
+    asked = list(dict.fromkeys(keys))
+    typer.echo("\n\n".join([bibtex(key) for key in asked]))
+    for key in asked:
+        if lacking := unknown_fields(key):
+            typer.echo(f"transducer: {key}: not on file: {', '.join(lacking)}", err=True)

@@ -7,8 +7,8 @@ from enum import Enum
 import numpy as np
 
 from cavities import checks, data
-from cavities.errors import DataError, ToolkitError
-from cavities.numbers import TRUSTED, Input, numbers_in
+from cavities.errors import DataError, ParameterError, ToolkitError
+from cavities.numbers import TRUSTED, Input
 from cavities.sentences import nearest
 from transducer.device_file import ListingFile
 from transducer.paper_file import Claim
@@ -17,12 +17,14 @@ from transducer.validation.cases import Case, MissingInputError
 from transducer.validation.figures import FIGURES
 from transducer.validation.quantities import Quantity
 from transducer.validation.relations import RELATIONS, computed
-from transducer.validation.uncertainty import Spread, is_free, rests_on, spread_of
+from transducer.validation.uncertainty import SILENT, Predict, Spread, is_free, rests_on, spread_of
 
 SIGMAS = 2.0
 """A claim that is missed by more standard deviations than this fails."""
 UNSTATED = 0.05
 """Relative error of a measured figure whose uncertainty no source states; in dB figures 0.2 dB."""
+LOOSE = 10.0
+"""A claim or a prediction that is only known to a factor of this between its ends tests nothing."""
 SAMPLES = 200
 """Draws of the Monte Carlo."""
 
@@ -33,13 +35,14 @@ class Verdict(Enum):
     PREDICTED = "predicted"
     """Met, and all that it rests on was read in the paper or its abstract, or derived from that."""
     CONSISTENT = "consistent"
-    """Met, but an input or the claim itself is secondary, or a free parameter has a range."""
+    """Met, but an input or the claim itself is secondary, a free parameter has a range, or one
+    number of the paper stands against another."""
     FAILS = "fails"
     """Missed by more than `SIGMAS` standard deviations."""
     FITTED = "fitted"
     """An input was fitted, tuned or back-solved: agreement says nothing, so it is not counted."""
     UNTESTABLE = "cannot be tested"
-    """An input is missing, recalled or a guess, or no model gives such a figure."""
+    """An input is missing, recalled, a guess or too uncertain, or no model gives such a figure."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ def judge(case: Case, samples: int = SAMPLES) -> Judged:
     """
     checks.number("judge: samples", float(samples), "1", at_least=2.0)
     claim, paper = case.claim, case.paper
+    _require_solved(case)
     ask = _question(case)
     if ask is None:
         why = "; ".join(claim.missing)
@@ -153,31 +157,54 @@ def judge(case: Case, samples: int = SAMPLES) -> Judged:
                 f"{paper.label}: no model predicts '{claim.figure}' "
                 f"({nearest(claim.figure, FIGURES)}); name what is 'missing', or a closed form 'by'"
             )
-        return Judged(paper, claim, Verdict.UNTESTABLE, why=f"missing: {why}")
+        known = FIGURES.get(claim.figure)
+        unit = "" if known is None else known.unit
+        return Judged(paper, claim, Verdict.UNTESTABLE, unit=unit, why=f"missing: {why}")
     found = Judged(paper, claim, Verdict.UNTESTABLE, ask.quantity, ask.unit, ask.engine, ask.plane)
     try:
         base = ask.predict({})
     except MissingInputError as error:
         return replace(found, why=f"missing: {'; '.join([*claim.missing, str(error)])}")
+    except DataError:
+        raise
     except ToolkitError as error:
-        if claim.missing:
-            return replace(found, why=f"missing: {'; '.join(claim.missing)}")
-        raise DataError(f"{paper.label}: '{claim.figure}': {error}") from error
+        why = f"missing: {'; '.join(claim.missing)}" if claim.missing else str(error)
+        return replace(found, why=why)
     if not np.isfinite(base):
         return replace(found, why="missing: a setting at which this figure exists")
-    unknown = [key for key in claim.solved_elsewhere if not _has(paper, key)]
-    if unknown:
-        raise DataError(f"{paper.label}: 'solved_elsewhere' names '{unknown[0]}', not in this file")
-    inputs = rests_on(ask.predict, paper.inputs(claim.operating_point), base)
+    inputs = rests_on(ask.predict, ask.candidates, base, ask.known_to)
     spread = spread_of(ask.predict, inputs, base, samples)
     found = replace(found, predicted=base, spread=spread, inputs=inputs)
-    verdict, why = _verdict(found)
+    verdict, why = _verdict(found, ask.ours)
     return replace(found, verdict=verdict, why=why)
 
 
+def _require_solved(case: Case) -> None:
+    """What is said to be back-solved from other claims must be in the file, and say so itself."""
+    for key in case.claim.solved_elsewhere:
+        try:
+            status = case.number(key).status
+        except MissingInputError:
+            raise DataError(
+                f"{case.paper.label}: 'solved_elsewhere' names '{key}', not in this file"
+            ) from None
+        if status not in BENT:
+            raise DataError(
+                f"{case.paper.label}: 'solved_elsewhere' names '{key}', whose status is {status}; "
+                f"that is for {', '.join(BENT)}"
+            )
+
+
+BENT = ("fitted", "tuned", "identity")
+"""Statuses of numbers that were chosen with a claim in view."""
+
+
 def _error(claim: Claim) -> tuple[float, float]:
-    """One standard deviation of a claim (down, up): as stated, else its rounding and `UNSTATED`."""
-    if claim.sigma or claim.bound is not None:
+    """One standard deviation of a claim (down, up): as stated, else its rounding and `UNSTATED`.
+
+    A bound without a sigma is taken to `UNSTATED`, too.
+    """
+    if claim.sigma:
         return claim.sigmas
     floor = 0.2 if claim.figure.endswith("_db") else UNSTATED * claim.value
     down, up = claim.sigmas
@@ -191,6 +218,9 @@ class _Question:
     engine: str
     plane: str
     predict: Callable[[Mapping[str, float]], float]
+    candidates: Sequence[Input]
+    known_to: float = SILENT
+    ours: bool = True
 
 
 def _question(case: Case) -> _Question | None:
@@ -214,7 +244,11 @@ def _question(case: Case) -> _Question | None:
             own = Case(paper.with_values(changed), claim)
             return computed(form.name, {name: own.value(key) for name, key in named.items()})
 
-        return _Question(form.quantity, form.unit, "closed form", "", closed)
+        keys = set(named.values())
+        used = [e for e in paper.inputs(None, every_point=True) if e.key in keys]
+        return _Question(
+            form.quantity, form.unit, "closed form", "", _guarded(closed), used, ours=form.ours
+        )
     if claim.figure not in FIGURES or isinstance(paper.file, ListingFile):
         return None
     known = FIGURES[claim.figure]
@@ -222,18 +256,56 @@ def _question(case: Case) -> _Question | None:
     def asked(changed: Mapping[str, float]) -> float:
         return known.predict(Case(paper.with_values(changed), claim))
 
-    return _Question(known.quantity, known.unit, known.engine, known.plane, asked)
+    return _Question(
+        known.quantity,
+        known.unit,
+        known.engine,
+        known.plane_of(claim.direction),
+        _guarded(asked),
+        paper.inputs(claim.operating_point),
+        known.known_to,
+        known.ours,
+    )
 
 
-def _has(paper: Paper, key: str) -> bool:
-    return any(name == key for name, _ in numbers_in(paper.file))
+def _guarded(predict: Callable[[Mapping[str, float]], float]) -> Predict:
+    """Say in words where arithmetic breaks down."""
+
+    def asked(changed: Mapping[str, float]) -> float:
+        try:
+            return predict(changed)
+        except (ArithmeticError, np.linalg.LinAlgError) as error:
+            raise ParameterError(
+                f"the figure cannot be computed from these numbers ({type(error).__name__})"
+            ) from error
+
+    return asked
 
 
 def _keys(inputs: Sequence[Input]) -> str:
     return ", ".join(entry.key for entry in inputs)
 
 
-def _verdict(found: Judged) -> tuple[Verdict, str]:
+def _loose(found: Judged) -> str:
+    """Why claim or prediction are known too badly to test anything; empty if they are not."""
+    claim, spread = found.claim, found.spread
+    assert spread is not None
+    down, up = claim.sigmas
+    low, high = spread.band or (spread.low, spread.high)
+    ends = {"claim": (claim.value - down, claim.value + up), "prediction": (low, high)}
+    for what, (least, most) in ends.items():
+        wide = most - least > 10 if claim.figure.endswith("_db") else most > LOOSE * least
+        if wide:
+            return f"missing: accuracy; the {what} is known from {least:.3g} to {most:.3g} only"
+    if spread.refused > spread.samples:
+        return (
+            f"missing: accuracy; {spread.refused} of {spread.refused + spread.samples} draws of "
+            "the inputs make no such device"
+        )
+    return ""
+
+
+def _verdict(found: Judged, ours: bool) -> tuple[Verdict, str]:
     claim, inputs = found.claim, found.inputs
     if claim.missing:
         return Verdict.UNTESTABLE, f"missing: {'; '.join(claim.missing)}"
@@ -246,16 +318,15 @@ def _verdict(found: Judged) -> tuple[Verdict, str]:
     if guessed:
         return Verdict.UNTESTABLE, f"missing: {_keys(guessed)} (a guess stands in its place)"
     elsewhere = set(claim.solved_elsewhere)
-    bent = [
-        e
-        for e in inputs
-        if e.number.status in ("fitted", "tuned", "identity") and e.key not in elsewhere
-    ]
+    bent = [e for e in inputs if e.number.status in BENT and e.key not in elsewhere]
     if bent:
         words = "/".join(dict.fromkeys(e.number.status for e in bent))
         return Verdict.FITTED, f"{words}: {_keys(bent)}"
-    if claim.status in ("fitted", "tuned", "identity"):
+    if claim.status in BENT:
         return Verdict.FITTED, f"the claim is {claim.status}"
+    loose = _loose(found)
+    if loose and found.predicted != 0:
+        return Verdict.UNTESTABLE, loose
     z = found.z
     if z is None:
         return Verdict.UNTESTABLE, "missing: an uncertainty of the claim or of any input"
@@ -265,6 +336,8 @@ def _verdict(found: Judged) -> tuple[Verdict, str]:
     free = [e for e in inputs if is_free(e.number)]
     if free:
         return Verdict.CONSISTENT, f"free within a stated range: {_keys(free)}"
+    if not ours:
+        return Verdict.CONSISTENT, "one number of the paper against another"
     if elsewhere:
         return Verdict.CONSISTENT, f"back-solved from other claims: {', '.join(elsewhere)}"
     if statuses <= set(TRUSTED):
@@ -294,7 +367,7 @@ def judged(
     DataError
         If there is no such file, or one is malformed.
     """
-    papers = [read_paper(name) for name in names or data.names("devices")]
+    papers = [read_paper(name) for name in dict.fromkeys(names) or data.names("devices")]
     found = []
     for k, paper in enumerate(papers):
         for claim in paper.claims:

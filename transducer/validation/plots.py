@@ -11,6 +11,7 @@ from transducer.plots import plain
 from transducer.validation.judge import SIGMAS, Judged, Verdict
 from transducer.validation.landscape import Place, RateMap
 from transducer.validation.quantities import Quantity
+from transducer.validation.report import figure_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -41,6 +42,7 @@ FAMILY_COLOURS = {
     "atoms": "#ee7733",
     "magnons": "#882255",
     "microwave link": "#555555",
+    "other": "#999933",
     "example": "#bbbbbb",
 }
 """One colour per kind of hardware."""
@@ -54,16 +56,25 @@ THRESHOLDS = (
 
 def plot_predicted(found: Sequence[Judged], ax: "Axes") -> "Axes":
     """Predicted against reported figures, one marker per claim; hollow where it is not counted."""
-    shown = [e for e in found if e.predicted and e.verdict is not Verdict.UNTESTABLE]
+    shown = [e for e in found if e.verdict is not Verdict.UNTESTABLE]
+    values = [_ratio(e, v) for e in shown for v in (e.claim.value, e.predicted) if v is not None]
+    values = [v for v in values if v > 0] or [1.0]
+    ends = np.array([min(values) / 5, max(values) * 5])
     for entry in shown:
         assert entry.predicted is not None
         assert entry.spread is not None
         colour = FAMILY_COLOURS[entry.paper.file.source.family]
         marker = MARKERS[entry.quantity] if entry.quantity is not None else "."
         counted = entry.verdict is not Verdict.FITTED
-        low, high = entry.spread.band or (entry.spread.low, entry.spread.high)
-        x, y = entry.claim.value, entry.predicted
+        known = entry.spread.band or (entry.spread.low, entry.spread.high)
+        low, high = (_ratio(entry, v) for v in known)
+        told = entry.claim.value
+        x, y = _ratio(entry, told), _ratio(entry, entry.predicted)
         down, up = entry.claim.sigma or (0.0, 0.0)
+        down, up = x - _ratio(entry, told - down), _ratio(entry, told + up) - x
+        if not y > 0:  # nothing is predicted: below the edge
+            y = low = high = float(ends[0]) * 1.3
+            ax.annotate("", (x, y / 1.25), (x, y), arrowprops={"arrowstyle": "->"})
         ax.errorbar(
             [x],
             [y],
@@ -77,15 +88,17 @@ def plot_predicted(found: Sequence[Judged], ax: "Axes") -> "Axes":
             mew=1.4 if entry.verdict is Verdict.FAILS else 0.9,
             elinewidth=0.9,
         )
-    if shown:
-        values = [v for e in shown for v in (e.claim.value, e.predicted) if v]
-        ends = np.array([min(values) / 5, max(values) * 5])
-        ax.plot(ends, ends, color="black", lw=0.8, zorder=0)
-        ax.fill_between(ends, ends / 2, ends * 2, color="#dddddd", zorder=-1, lw=0)
-        ax.set(xlim=tuple(ends), ylim=tuple(ends))
+    ax.plot(ends, ends, color="black", lw=0.8, zorder=0)
+    ax.fill_between(ends, ends / 2, ends * 2, color="#dddddd", zorder=-1, lw=0)
+    ax.set(xlim=tuple(ends), ylim=tuple(ends))
     ax.set(xscale="log", yscale="log", xlabel="reported", ylabel="predicted")
     _legend_predicted(shown, ax)
     return ax
+
+
+def _ratio(entry: Judged, value: float) -> float:
+    """A figure on an axis of ratios: one in dB is one, too."""
+    return float(10 ** (value / 10)) if entry.claim.figure.endswith("_db") else value
 
 
 def _legend_predicted(shown: Sequence[Judged], ax: "Axes") -> None:
@@ -126,6 +139,9 @@ def plot_misses(found: Sequence[Judged], ax: "Axes") -> "Axes":
         assert entry.miss_db is not None
         width = 10 / np.log(10) * (entry.sigma or 0.0) / entry.claim.value
         miss, spread = entry.miss_db, entry.spread
+        if not np.isfinite(miss):
+            ax.text(0.01, k, "nothing is predicted", transform=ax.get_yaxis_transform(), fontsize=6)
+            continue
         if entry.claim.figure.endswith("_db"):
             width = entry.sigma or 0.0
         elif spread is not None and spread.band is not None:
@@ -143,7 +159,7 @@ def plot_misses(found: Sequence[Judged], ax: "Axes") -> "Axes":
             elinewidth=0.9,
         )
     ax.axvline(0, color="black", lw=0.8)
-    names = [f"{plain(e.paper.key)}: {e.claim.figure.replace('_', ' ')}" for e in shown]
+    names = [plain(f"{e.paper.key}: {figure_of(e)}") for e in shown]
     ax.set_yticks(np.arange(len(shown)), names, fontsize=6)
     ax.set(xlabel="predicted over reported [dB]", ylim=(len(shown) - 0.4, -0.6))
     ax.grid(axis="x", lw=0.4, color="#cccccc")
@@ -164,6 +180,8 @@ def plot_map(places: Sequence[Place], rates: RateMap | None, ax: "Axes") -> "Axe
     left, right = min([1e-8, *etas]) / 30, 30.0
     low, high = min([0.01, *noises]) / 12, max([10.0, *noises]) * 100
     ax.set(xscale="log", yscale="log", xlim=(left, right), ylim=(low, high))
+    ax.axhspan(high / 2.5, high, color="#f2f2f2", zorder=-2)  # beside the axes: no such figure
+    ax.axvspan(left, left * 3, color="#f2f2f2", zorder=-2)
     if rates is not None and np.any(rates.pairs > 0):
         _rates(rates, ax)
     for value, said in THRESHOLDS:
@@ -174,6 +192,8 @@ def plot_map(places: Sequence[Place], rates: RateMap | None, ax: "Axes") -> "Axe
         x = left * 1.6 if place.efficiency is None else place.efficiency.value
         y = high / 1.5 if place.noise is None else place.noise.value
         marker = "o" if place in both else (">" if place.efficiency is None else "^")
+        if place in both and place.efficiency is not None:
+            marker = "D" if place.efficiency.figure == "internal_efficiency" else "o"
         face = colour if place.firm else "white"
         if place.noise is not None and place.noise.bound == "below":
             ax.annotate(
@@ -188,6 +208,7 @@ def plot_map(places: Sequence[Place], rates: RateMap | None, ax: "Axes") -> "Axe
         for marker, face, label in (
             ("^", "#555555", "no noise reported"),
             (">", "#555555", "no efficiency reported"),
+            ("D", "#555555", "internal efficiency only"),
             ("o", "white", "secondary or recalled"),
         )
     ]
@@ -211,7 +232,7 @@ def _rates(rates: RateMap, ax: "Axes") -> None:
     edge = ax.contour(
         x, y, np.log(rates.separability), levels=[0.0], colors="#777777", linewidths=2
     )
-    ax.clabel(edge, fmt=lambda v: "entangled below", fontsize=7)
+    ax.clabel(edge, fmt=lambda v: "entangled below", fontsize=7, inline=False)
     logs = np.ma.masked_invalid(np.log10(np.where(rates.pairs > 0, rates.pairs, np.nan)))
     top = int(np.floor(np.max(logs)))
     levels = list(range(top - 7, top + 1))
@@ -271,7 +292,7 @@ def claims_figure(found: Sequence[Judged]) -> "Figure":
     plot_predicted(found, left)
     plot_misses(found, right)
     counted = [e for e in found if e.verdict is not Verdict.UNTESTABLE]
-    _footnote(figure, list(dict.fromkeys(e.paper.key for e in counted)))
+    _footnote(figure, [e.paper.citable for e in counted])
     return figure
 
 
@@ -279,7 +300,7 @@ def map_figure(places: Sequence[Place], rates: RateMap | None) -> "Figure":
     """The map of published devices on one sheet."""
     figure = _sheet(12, 8.5)
     plot_map(places, rates, figure.subplots())
-    _footnote(figure, list(dict.fromkeys(p.paper.key for p in places)))
+    _footnote(figure, [p.paper.citable for p in places])
     return figure
 
 

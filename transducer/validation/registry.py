@@ -25,6 +25,10 @@ class Figure:
         Ports and reference plane.
     predict : callable
         From a `Case` to the value in that unit.
+    known_to : float
+        Relative accuracy of what a search finds; smaller moves are none.
+    ours : bool
+        Whether physics of the toolkit stands between the numbers of the file and the figure.
     """
 
     name: str
@@ -33,6 +37,12 @@ class Figure:
     engine: str
     plane: str
     predict: Callable[[Case], float]
+    known_to: float = 1e-9
+    ours: bool = True
+
+    def plane_of(self, direction: str) -> str:
+        """Ports and plane in one direction, ``up`` or ``down``."""
+        return OUT_OF_LIGHT if direction == "down" and self.plane == INTO_LIGHT else self.plane
 
     @property
     def says(self) -> str:
@@ -45,16 +55,22 @@ FIGURES: dict[str, Figure] = {}
 
 LIGHT = "behind the optical coupler, mode mismatch included"
 INTO_LIGHT = f"from the device's source port to the beam {LIGHT}"
+OUT_OF_LIGHT = f"from the beam {LIGHT}, to the device's source port"
 
 
 def figure(
-    quantity: Quantity, unit: str, engine: str, plane: str
+    quantity: Quantity,
+    unit: str,
+    engine: str,
+    plane: str,
+    known_to: float = 1e-9,
+    ours: bool = True,
 ) -> Callable[[Callable[[Case], float]], Callable[[Case], float]]:
     """Enter a function into `FIGURES` under its own name."""
 
     def enter(predict: Callable[[Case], float]) -> Callable[[Case], float]:
         name = predict.__name__
-        FIGURES[name] = Figure(name, unit, quantity, engine, plane, predict)
+        FIGURES[name] = Figure(name, unit, quantity, engine, plane, predict, known_to, ours)
         return predict
 
     return enter

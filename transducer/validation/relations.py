@@ -30,12 +30,15 @@ class Relation:
         Unit of what it gives.
     compute : callable
         The function.
+    ours : bool
+        Whether it is more than one number of the paper set against another.
     """
 
     name: str
     quantity: Quantity
     unit: str
     compute: Callable[..., float]
+    ours: bool = True
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -53,13 +56,13 @@ RELATIONS: dict[str, Relation] = {}
 
 
 def relation(
-    quantity: Quantity, unit: str = "1"
+    quantity: Quantity, unit: str = "1", ours: bool = True
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Enter a closed form into `RELATIONS` under its own name."""
 
     def enter(compute: Callable[..., float]) -> Callable[..., float]:
         name = compute.__name__
-        RELATIONS[name] = Relation(name, quantity, unit, compute)
+        RELATIONS[name] = Relation(name, quantity, unit, compute, ours)
         return compute
 
     return enter
@@ -117,7 +120,7 @@ def thermal_quanta(frequency_hz: float, temperature_k: float) -> float:
     return float(thermal_occupation(angular(frequency_hz), temperature_k))
 
 
-@relation(Quantity.PHOTONS)
+@relation(Quantity.PHOTONS, ours=False)
 def single_photon_coupling(g: float, photons: float) -> float:
     r"""Single-photon coupling :math:`g_0=g/\sqrt n` from the enhanced one, in its unit."""
     return g / float(np.sqrt(photons))
@@ -160,7 +163,7 @@ def weak_bandwidth_hz(kappa_o: float, kappa_e: float) -> float:
     return 2 * float(np.sqrt(p**2 / (q / 2 + np.sqrt(q**2 / 4 + p**2))))
 
 
-@relation(Quantity.PHOTONS, "Hz")
+@relation(Quantity.PHOTONS, "Hz", ours=False)
 def computed_by_authors(value: float) -> float:
     """A number that the authors computed beforehand and then measured."""
     return value
@@ -199,12 +202,12 @@ def computed(name: str, arguments: dict[str, float]) -> float:
     Raises
     ------
     ParameterError
-        If its value is not a finite number above zero: the arguments lie outside its domain.
+        If its value is no finite number: the arguments lie outside its domain.
     """
     try:
         value = float(RELATIONS[name].compute(**arguments))
     except (ZeroDivisionError, OverflowError, ValueError) as error:
         raise ParameterError(f"'{name}' has no value at {arguments}: {error}") from None
-    if not (np.isfinite(value) and value > 0):
-        raise ParameterError(f"'{name}' has no value above zero at {arguments}, got {value}")
+    if not np.isfinite(value):
+        raise ParameterError(f"'{name}' has no value at {arguments}, got {value}")
     return value

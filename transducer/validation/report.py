@@ -66,7 +66,11 @@ def show_claims(found: Sequence[Judged], console: Console) -> None:
     if silent:
         console.print("\n[bold]Cannot be tested[/bold]")
     for entry in silent:
-        would = "" if entry.predicted is None else f"; would be {_number(entry.predicted)}"
+        would = (
+            ""
+            if entry.predicted is None
+            else f"; the numbers at hand would give {_number(entry.predicted)}"
+        )
         console.print(
             f"[dim]{_name(entry)}, {_number(entry.claim.value)}: {escape(entry.why)}{would}[/dim]"
         )
@@ -78,7 +82,7 @@ def show_claims(found: Sequence[Judged], console: Console) -> None:
         "shown); fitted: one was fitted or back-solved, not counted. A claim without a stated "
         f"uncertainty is taken to {UNSTATED:.0%}.[/dim]"
     )
-    line = citation_line(entry.paper.key for entry in found)
+    line = citation_line(entry.paper.citable for entry in found)
     console.print(line, markup=False)
 
 
@@ -87,19 +91,24 @@ def count_of(found: Sequence[Judged]) -> str:
     counts = Counter(entry.verdict for entry in found)
     papers = len({entry.paper.key for entry in found})
     listed = ", ".join(f"{counts[v]} {v.value}" for v in Verdict if counts[v])
-    return f"{len(found)} claims of {papers} papers: {listed or 'none'}."
+    what = f"{len(found)} claim{'' if len(found) == 1 else 's'}"
+    whose = f"{papers} paper{'' if papers == 1 else 's'}"
+    met = [entry for entry in found if entry.verdict is Verdict.PREDICTED]
+    engines = Counter("closed forms" if "form" in e.engine else "engines" for e in met)
+    how = f" (by {' and '.join(f'{k} {n}' for k, n in sorted(engines.items()))})" if met else ""
+    return f"{what} of {whose}: {listed or 'none'}.".replace(" predicted", " predicted" + how, 1)
 
 
-def _figure(entry: Judged) -> str:
+def figure_of(entry: Judged) -> str:
     """What is claimed, in words: figure, direction, operating point."""
     claim = entry.claim
     way = ", optics to microwave" if claim.direction == "down" else ""
     point = f" at {claim.operating_point}" if claim.operating_point else ""
-    return escape(f"{claim.figure.replace('_', ' ')}{way}{point}")
+    return f"{claim.figure.replace('_', ' ')}{way}{point}"
 
 
 def _name(entry: Judged) -> str:
-    return f"{escape(entry.paper.key)}, {_figure(entry)}"
+    return f"{escape(entry.paper.key)}, {escape(figure_of(entry))}"
 
 
 def _signed(value: float, digits: int) -> str:
@@ -138,7 +147,7 @@ def _row(entry: Judged) -> tuple[str, ...]:
     colour = COLOURS[entry.verdict]
     return (
         escape(entry.paper.key),
-        _figure(entry),
+        escape(figure_of(entry)),
         entry.engine,
         _reported(entry),
         _predicted(entry),
@@ -174,6 +183,8 @@ COLUMNS = (
     "verdict",
     "why",
     "inputs",
+    "draws",
+    "draws_refused",
 )
 """Columns of the CSV table."""
 
@@ -218,6 +229,8 @@ def _record(entry: Judged) -> dict[str, object]:
         "verdict": entry.verdict.value,
         "why": entry.why,
         "inputs": "; ".join(f"{e.key} {e.number.status}" for e in entry.inputs),
+        "draws": None if spread is None else spread.samples,
+        "draws_refused": None if spread is None else spread.refused,
     }
 
 
@@ -236,10 +249,10 @@ def as_latex(found: Sequence[Judged]) -> str:
         rows.append(
             (
                 rf"\cite{{{entry.paper.key}}}",
-                tex(_figure(entry)),
+                tex(figure_of(entry)),
                 tex_numbers(_reported(entry)),
                 tex_numbers(_predicted(entry)),
-                "" if miss is None else f"${_signed(miss, 2)}$",
+                "" if miss is None else f"${_signed(miss, 2)}$".replace("inf", r"\infty"),
                 "" if z is None else f"${_signed(z, 1)}$",
                 entry.verdict.value,
             )

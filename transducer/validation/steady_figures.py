@@ -43,10 +43,10 @@ def efficiency(case: Case) -> float:
     return _converted(case, _still(case))[0]
 
 
-@figure(Quantity.EFFICIENCY, "1", "scattering", INTO_LIGHT)
+@figure(Quantity.EFFICIENCY, "1/W", "scattering", INTO_LIGHT)
 def efficiency_per_watt(case: Case) -> float:
-    """Slope of the efficiency against pump power at the coupler, for a weak pump [1/W]."""
-    pump = case.pump()
+    """Slope of the efficiency against pump power at the coupler, for a weak pump."""
+    pump = _lit(case)
     weak = replace(pump, power=1e-6 * pump.power)
     return _converted(case, weak)[0] / float(np.max(weak.power_at_coupler))
 
@@ -90,10 +90,10 @@ def bandwidth_hz(case: Case) -> float:
     return float(ordinary(width))
 
 
-@figure(Quantity.PHOTONS, "1", "scattering", "inside the pumped mode")
+@figure(Quantity.PHOTONS, "1", "scattering", "inside the pumped mode", known_to=1e-5)
 def best_photons(case: Case) -> float:
     """Intracavity photons at which the conversion is most efficient."""
-    device, pump = _pumped(case), case.pump()
+    device, pump = _pumped(case), _lit(case)
     start = float(np.log(np.max(device.pump_photons(pump))))
 
     def lost(log_photons: float) -> float:
@@ -114,7 +114,7 @@ def best_photons(case: Case) -> float:
 @figure(Quantity.COOPERATIVITY, "1", "eigenvalues", "inside the device")
 def threshold_cooperativity(case: Case) -> float:
     """Optical cooperativity at which a blue pump makes the device oscillate."""
-    device, pump = _pumped(case), case.pump(Sideband.BLUE)
+    device, pump = _pumped(case), _lit(case, Sideband.BLUE)
     C = device.cooperativity(pump)
     strong = replace(pump, power=pump.power * 1e4)
     limit = device.stable_power(strong)
@@ -124,6 +124,14 @@ def threshold_cooperativity(case: Case) -> float:
 
 
 # ---------------------------------------------------------------- pump and closed forms
+
+
+def _lit(case: Case, sideband: Sideband = Sideband.RED) -> Pump:
+    """Pump of an operating point that has light."""
+    pump = case.pump(sideband)
+    if not np.all(np.asarray(pump.power) > 0):
+        raise MissingInputError("an operating point with light: here the pump has no power")
+    return pump
 
 
 def _pumped(case: Case) -> PumpedDevice:
@@ -153,7 +161,7 @@ def pump_photons(case: Case) -> float:
     return float(np.max(_pumped(case).pump_photons(case.pump())))
 
 
-@figure(Quantity.PHOTONS, "Hz", "as stated", "inside the device")
+@figure(Quantity.PHOTONS, "Hz", "as stated", "inside the device", ours=False)
 def coupling_hz(case: Case) -> float:
     """Single-photon coupling over 2π that the file states, where it was computed from geometry."""
     device = _pumped(case)
@@ -177,7 +185,7 @@ def cooperativity(case: Case) -> float:
 def cooperativity_per_photon(case: Case) -> float:
     """Cooperativity of one intracavity pump photon."""
     device = _pumped(case)
-    return cooperativity(case) / float(np.max(device.pump_photons(case.pump())))
+    return cooperativity(case) / float(np.max(device.pump_photons(_lit(case))))
 
 
 @figure(Quantity.RATE, "Hz", "closed form", "into all optical ports")
@@ -202,7 +210,7 @@ def stokes_fraction(case: Case) -> float:
     return float(1 / (1 + np.max(np.square(4 * device.omega_m / device.optical.kappa))))
 
 
-@figure(Quantity.OCCUPATION, "quanta", "closed form", "inside the mechanical mode")
+@figure(Quantity.OCCUPATION, "quanta", "heating law", "inside the mechanical mode", ours=False)
 def heated_quanta(case: Case) -> float:
     """Phonons that the pump's heating law gives the first phonon at the operating point."""
     device, pump = phonons_of(case), case.pump()

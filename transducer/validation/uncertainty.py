@@ -16,14 +16,18 @@ SHAKE = 1e-2
 """Relative change of a number that is shaken."""
 SILENT = 1e-9
 """A prediction that moves by less than this relative amount does not rest on the number."""
-ZERO_STEPS = {"_hz": 1e3, "_k": 1e-3, "_s": 1e-9}
-"""Step for a number that is zero, by the unit in its key; 1e-3 for any other."""
+ZERO_STEPS = {"_hz": (1e3, 1e6, 1e9), "_k": (1e-3, 1.0), "_s": (1e-12, 1e-9, 1e-6)}
+"""Steps for a number that is zero, by the unit in its key; `ANY_STEPS` for any other."""
+ANY_STEPS = (1e-3, 1.0)
+"""A detuning of one kilohertz says nothing of a line of a gigahertz: several decades are tried."""
 
 Predict = Callable[[Mapping[str, float]], float]
 """A prediction with some numbers changed, by dotted key."""
 
 
-def rests_on(predict: Predict, inputs: Sequence[Input], base: float) -> tuple[Input, ...]:
+def rests_on(
+    predict: Predict, inputs: Sequence[Input], base: float, known_to: float = SILENT
+) -> tuple[Input, ...]:
     """Find the numbers that a prediction moves with.
 
     Parameters
@@ -34,6 +38,8 @@ def rests_on(predict: Predict, inputs: Sequence[Input], base: float) -> tuple[In
         Every number it might rest on.
     base : float
         The prediction with none changed.
+    known_to : float
+        Relative accuracy of the prediction; smaller moves are none.
 
     Returns
     -------
@@ -41,25 +47,25 @@ def rests_on(predict: Predict, inputs: Sequence[Input], base: float) -> tuple[In
         Those that move it; a number that cannot be changed either way without being refused counts,
         too.
     """
-    return tuple(entry for entry in inputs if _moves(predict, entry, base))
+    return tuple(entry for entry in inputs if _moves(predict, entry, base, known_to))
 
 
-def _moves(predict: Predict, entry: Input, base: float) -> bool:
+def _moves(predict: Predict, entry: Input, base: float, known_to: float) -> bool:
     value = entry.number.value
-    step = SHAKE * abs(value)
+    steps: tuple[float, ...] = (SHAKE * abs(value),)
     if value == 0:
         unit = next((u for u in ZERO_STEPS if entry.key.endswith(u)), "")
-        step = ZERO_STEPS.get(unit, 1e-3)
+        steps = ZERO_STEPS.get(unit, ANY_STEPS)
     refused = 0
-    for shaken in (value + step, value - step):
+    for shaken in (value + sign * step for step in steps for sign in (1, -1)):
         try:
             moved = predict({entry.key: shaken})
         except ToolkitError:
             refused += 1
             continue
-        if not abs(moved - base) <= SILENT * abs(base):
+        if not abs(moved - base) <= known_to * abs(base):
             return True
-    return refused == 2
+    return refused == 2 * len(steps)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Spread:
     band : tuple of float, optional
         Lowest and highest prediction over the stated ranges of free parameters.
     samples : int
-        Draws that made a device.
+        Draws, points of a range too, that made a device.
     refused : int
         Draws that made none and were left out.
     """
@@ -126,7 +132,7 @@ def spread_of(
         edge, outside = _over_ranges(predict, free, max(16, samples // 4), seed)
         values = [base, *edge]
         band = float(min(values)), float(max(values))
-        refused += outside
+        made, refused = made + len(edge), refused + outside
     return Spread(low, high, band, made, refused)
 
 
