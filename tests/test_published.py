@@ -73,8 +73,9 @@ stockill2022 heated_quanta up weaker consistent
 strekalov2009 efficiency up - fitted
 witmer2020 selectivity_db up weak consistent
 witmer2020 bandwidth_hz up weak fails
+witmer2020 coupling_hz up - fails
 xu2021 efficiency up strongest fails
-xu2021 cooperativity_per_photon up strongest consistent
+xu2021 cooperativity_per_photon up strongest fitted
 yoon2023 efficiency up peak consistent
 yoon2023 optical_cooperativity up - predicted
 yoon2023 optical_cooperativity up - predicted
@@ -82,7 +83,8 @@ yoon2023 cooperativity up full_power fails
 yoon2023 coupling_hz up full_power fails
 yoon2023 coupling_hz up - consistent
 yoon2023 microwave_cooperativity up - fitted
-yoon2023 occupation up - predicted
+yoon2023 occupation up - fitted
+yoon2023 pockels_coupling_hz up - fails
 zhong2020_proposal threshold_cooperativity up unit fitted
 """
 """Every claim with a verdict in numbers, in the order of the files; all others cannot be tested."""

@@ -870,6 +870,8 @@ CLAIMS = [
         "best_low",
     ),
     # two maximisations of the same linear algebra, flat at their top
+    Claim("witmer2020", "coupling_hz", 330.0, lambda: 400.0, 1e-12),
+    Claim("yoon2023", "pockels_coupling_hz", 162.0, lambda: 137.0, 1e-12),
     # the toolkit stands where the spring puts the phonon, the referee on top of the line: they
     # differ by what the neighbouring phonon does to it
     Claim("stockill2022", "best_photons", 148.0, lambda: stockill_best(HIGH), FOLLOWED, "best"),

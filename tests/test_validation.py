@@ -495,6 +495,7 @@ def test_what_an_entry_lacks_is_said_beside_it(tmp_path: Path) -> None:
         'journal = "J. 3, 4"\nyear = 2031\n',
         "utf-8",
     )
+    assert "note = {not looked up: doi, arxiv}" in bibtex("riedinger2016")
     assert "author = {A. B and others}" in bibtex(str(path))
     done = transducer("validate", "devices", "mine.toml", "--no-files", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -90,6 +90,7 @@ def bibtex(name: str) -> str:
             "doi": source.doi,
             "eprint": source.arxiv,
             "archiveprefix": "arXiv" if source.arxiv else "",
+            "note": f"not looked up: {', '.join(source.recalled)}" if source.recalled else "",
         }
         return _entry(paper.key, fields)
     if name in data.names("links"):

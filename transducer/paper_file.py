@@ -27,7 +27,10 @@ Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 
 
 class Source(Strict):
-    """Where a device was published; `evidence` says whether it was built, designed or thought."""
+    """Where a device was published; `evidence` says whether it was built, designed or thought.
+
+    `recalled` names identifiers that nobody has looked up.
+    """
 
     title: str
     authors: str = ""
@@ -35,6 +38,7 @@ class Source(Strict):
     year: int | None = None
     doi: str = ""
     arxiv: str = ""
+    recalled: list[Literal["doi", "arxiv"]] = Field(default_factory=list)
     platform: str = ""
     family: Family = "other"
     evidence: Literal["experiment", "design", "theory"] = "experiment"
