@@ -126,7 +126,13 @@ class Judged:
         return miss / self.sigma if self.sigma > 0 else None
 
 
-def judge(case: Case, samples: int = SAMPLES) -> Judged:
+Answer = tuple[float, tuple[Input, ...], Spread]
+"""A prediction, what it rests on, and how far it is known."""
+
+
+def judge(
+    case: Case, samples: int = SAMPLES, answered: dict[object, Answer] | None = None
+) -> Judged:
     """Hold one claim against its prediction.
 
     Parameters
@@ -135,6 +141,8 @@ def judge(case: Case, samples: int = SAMPLES) -> Judged:
         Claim and paper.
     samples : int
         Draws of the Monte Carlo, >= 2.
+    answered : dict, optional
+        Keeps what was asked of a paper already, for claims that ask the same.
 
     Returns
     -------
@@ -172,8 +180,12 @@ def judge(case: Case, samples: int = SAMPLES) -> Judged:
         return replace(found, why=why)
     if not np.isfinite(base):
         return replace(found, why="missing: a setting at which this figure exists")
-    inputs = rests_on(ask.predict, ask.candidates, base, ask.known_to)
-    spread = spread_of(ask.predict, inputs, base, samples)
+    same = (claim.figure, claim.direction, claim.operating_point, claim.by, str(claim.given))
+    answered = {} if answered is None else answered
+    if same not in answered:
+        inputs = rests_on(ask.predict, ask.candidates, base, ask.known_to)
+        answered[same] = base, inputs, spread_of(ask.predict, inputs, base, samples)
+    base, inputs, spread = answered[same]
     found = replace(found, predicted=base, spread=spread, inputs=inputs)
     verdict, why = _verdict(found, ask.ours)
     return replace(found, verdict=verdict, why=why)
@@ -370,7 +382,8 @@ def judged(
     papers = [read_paper(name) for name in dict.fromkeys(names) or data.names("devices")]
     found = []
     for k, paper in enumerate(papers):
+        answered: dict[object, Answer] = {}
         for claim in paper.claims:
             say(f"{paper.key}: {claim.figure} ({k + 1} of {len(papers)})")
-            found.append(judge(Case(paper, claim), samples))
+            found.append(judge(Case(paper, claim), samples, answered))
     return found
