@@ -102,7 +102,7 @@ def _pictures(
     progress.say(f"rates of the link '{scenario.name}'")
     papers = {entry.paper.key: entry.paper for entry in found}
     places = places_of(list(papers.values()))
-    rates = rate_map(scenario, np.geomspace(1e-7, 1.0, 22), np.geomspace(1e-4, 1.0, 21))
+    rates = rate_map(scenario, np.geomspace(1e-7, 1.0, 18), np.geomspace(1e-4, 1.0, 17))
     progress.say("pictures")
     figures = (plots.claims_figure(found), plots.map_figure(places, rates))
     return plots.png(figures[0]), plots.png(figures[1])
