@@ -1,8 +1,6 @@
 """Protocols side by side: each at its best against a dense scan, each figure against a formula."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +20,8 @@ from fibre.link import evaluate_link
 from fibre.memory import Memory, QubitChannel, decay, qubit_channel
 from fibre.one_way import Squeezed, direct_dual_rail, direct_single_rail, shared_dual_rail
 from fibre.pair_herald import storage
+from tests import commands
+from tests.commands import transducer
 from transducer.chain import link_of
 from transducer.comparison import Compared, at_end
 from transducer.comparison import compare as compare_all
@@ -71,24 +71,8 @@ def make(tmp_path: Path) -> Make:
     return write
 
 
-def transducer(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "transducer", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-    )
-
-
 def refused(done: subprocess.CompletedProcess[str], cwd: Path, *words: str) -> None:
-    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert done.stderr.startswith("transducer: ")
-    for word in words:
-        assert word in done.stderr, (word, done.stderr)
+    commands.refused(done, *words)
     assert [p for p in cwd.rglob("*") if p.suffix in (".h5", ".png")] == []
 
 

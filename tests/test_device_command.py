@@ -2,8 +2,6 @@
 
 import io
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -16,6 +14,7 @@ from rich.console import Console
 from cavities import Pump, ToolkitError, UnstableError, data
 from cavities.constants import ordinary
 from cavities.numbers import STATUSES
+from tests.commands import refused, transducer
 from transducer import load_device
 from transducer.device_report import show_device
 from transducer.devices.pumped import PumpedDevice
@@ -27,16 +26,6 @@ BUILT = device_names()
 DRAWS = 8
 """Enough to see what is printed; how far predictions are known is asked elsewhere."""
 Table = list[list[str]]
-
-
-def transducer(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "transducer", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 @cache
@@ -375,16 +364,6 @@ def test_a_measured_matrix_of_ones_own_is_two_files_and_no_code(tmp_path: Path) 
 
 
 # ---------------------------------------------------------------- mistakes
-
-
-def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("transducer: ")
-    assert done.stderr.count("\n") == 1, done.stderr
-    for word in words:
-        assert word in done.stderr, (word, done.stderr)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 import csv
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 
 from cavities import DataError, data
 from cavities.numbers import TRUSTED, count_by_status
+from tests.commands import transducer
 from transducer.published import load_device, read_paper
 from transducer.validation.judge import SIGMAS, UNSTATED, Judged, Verdict, judged
 
@@ -292,16 +291,6 @@ def mine(tmp_path: Path) -> Path:
     path = tmp_path / "mine2031.toml"
     path.write_text(PAPER, "utf-8")
     return path
-
-
-def transducer(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "transducer", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def test_adding_a_paper_is_one_file_and_no_code(mine: Path) -> None:

@@ -3,8 +3,6 @@
 import csv
 import io
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from rich.console import Console
 
 from cavities import DataError, ParameterError
 from cavities.numbers import Input, Number
+from tests.commands import refused, transducer
 from tests.test_published import PAPER
 from transducer import link_of, load_scenario
 from transducer.chain import evaluate
@@ -34,29 +33,9 @@ from transducer.validation.judge import Judged, Verdict, judged
 from transducer.validation.landscape import places_of, rate_map
 from transducer.validation.relations import RELATIONS, computed
 from transducer.validation.report import as_csv, as_latex, count_of, show_claims, show_figures
-from transducer.validation.uncertainty import rests_on as moved_by
-from transducer.validation.uncertainty import spread_of
+from transducer.validation.uncertainty import moved_by, spread_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-
-def transducer(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "transducer", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
-    assert done.stdout == ""
-    assert done.stderr.startswith("transducer: ")
-    assert done.stderr.count("\n") == 1, done.stderr
-    for word in words:
-        assert word in done.stderr, (word, done.stderr)
 
 
 def printed(found: list[Judged]) -> str:

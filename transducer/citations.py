@@ -1,12 +1,13 @@
 """References on request: BibTeX of the papers whose numbers were used."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cavities import data
 from cavities.errors import DataError
-from cavities.numbers import Input, count_by_status
+from cavities.numbers import STATUSES, Input
 from cavities.sentences import nearest
 from transducer.published import read_paper
 from transducer.tables import tex
@@ -48,9 +49,21 @@ def rests_on(inputs: Sequence[Input]) -> str:
     inputs : sequence of Input
         The numbers.
     """
-    listed = ", ".join(f"{n} {status}" for status, n in count_by_status(inputs).items())
-    sentence = f"Rests on {len(inputs)} inputs: {listed}."
-    return " ".join(filter(None, [sentence, citation_line(papers_in(e.file for e in inputs))]))
+    return rests_on_files([(e.file, e.number.status) for e in inputs])
+
+
+def rests_on_files(known: Sequence[tuple[str, str]]) -> str:
+    """The same for numbers of which only their file and their status are at hand.
+
+    Parameters
+    ----------
+    known : sequence of (str, str)
+        File, as an `Input` names it, and status of every number.
+    """
+    counts = Counter(status for _, status in known)
+    listed = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    sentence = f"Rests on {len(known)} inputs: {listed}."
+    return f"{sentence} {citation_line(papers_in(file for file, _ in known))}".rstrip()
 
 
 def known_papers() -> list[str]:

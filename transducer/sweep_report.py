@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from cavities.rules import Status
 from transducer import archive
-from transducer.citations import citation_line, papers_in
+from transducer.citations import rests_on_files
 from transducer.plots import plain
 from transducer.report import titled_table
 from transducer.sweeps.compare import compare
@@ -291,7 +291,4 @@ def sweep_png(found: "xarray.Dataset", inputs: Mapping[str, str]) -> bytes:
 def _rests_on(inputs: Mapping[str, str]) -> str:
     """What the numbers of an archive are worth, and whose they are."""
     entries = json.loads(inputs["inputs.json"])
-    statuses = Counter(entry["status"] for entry in entries)
-    listed = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-    papers = citation_line(papers_in(str(entry.get("file", "")) for entry in entries))
-    return f"Rests on {statuses.total()} inputs: {listed}. {papers}".rstrip()
+    return rests_on_files([(str(e.get("file", "")), str(e["status"])) for e in entries])

@@ -100,7 +100,7 @@ def _pictures(
     from transducer.validation.landscape import places_of, rate_map
 
     progress.say(f"rates of the link '{scenario.name}'")
-    papers = {entry.paper.key: entry.paper for entry in found}
+    papers = {entry.paper.label: entry.paper for entry in found}
     places = places_of(list(papers.values()))
     rates = rate_map(scenario, np.geomspace(1e-7, 1.0, 18), np.geomspace(1e-4, 1.0, 17))
     progress.say("pictures")

@@ -17,7 +17,7 @@ from transducer.validation.cases import Case, MissingInputError
 from transducer.validation.figures import FIGURES
 from transducer.validation.quantities import Quantity
 from transducer.validation.relations import RELATIONS, computed
-from transducer.validation.uncertainty import SILENT, Predict, Spread, is_free, rests_on, spread_of
+from transducer.validation.uncertainty import SILENT, Predict, Spread, is_free, moved_by, spread_of
 
 SIGMAS = 2.0
 """A claim that is missed by more standard deviations than this fails."""
@@ -183,7 +183,7 @@ def judge(
     same = (claim.figure, claim.direction, claim.operating_point, claim.by, str(claim.given))
     answered = {} if answered is None else answered
     if same not in answered:
-        inputs = rests_on(ask.predict, ask.candidates, base, ask.known_to)
+        inputs = moved_by(ask.predict, ask.candidates, base, ask.known_to)
         answered[same] = base, inputs, spread_of(ask.predict, inputs, base, samples)
     base, inputs, spread = answered[same]
     found = replace(found, predicted=base, spread=spread, inputs=inputs)
@@ -337,7 +337,7 @@ def _verdict(found: Judged, ours: bool) -> tuple[Verdict, str]:
     if claim.status in BENT:
         return Verdict.FITTED, f"the claim is {claim.status}"
     loose = _loose(found)
-    if loose and found.predicted != 0:
+    if loose:
         return Verdict.UNTESTABLE, loose
     z = found.z
     if z is None:

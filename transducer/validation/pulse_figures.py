@@ -29,15 +29,18 @@ def _length(case: Case) -> float:
     return case.found.envelope.energy_length
 
 
-@figure(Quantity.PROBABILITY, "1", "closed form (L10)", "into all optical ports")
-def scattering_probability(case: Case) -> float:
-    r"""Stokes photons that a blue pulse scatters, :math:`(1+n)(e^{\int\Gamma dt}-1)`."""
+def _blue(case: Case) -> pulsed.Pairs:
+    """What a blue pulse does to the first phonon."""
     device, pump = phonons_of(case), case.pump(Sideband.BLUE)
     quanta = float(np.max(device.phonons[0].mode.bath.occupation))
     rate = float(np.max(device.scattering_rate(pump)))
-    return float(
-        np.max(pulsed.blue_pulse(rate, _length(case), quanta, device.optical.kappa).photons)
-    )
+    return pulsed.blue_pulse(rate, _length(case), quanta, device.optical.kappa)
+
+
+@figure(Quantity.PROBABILITY, "1", "closed form (L10)", "into all optical ports")
+def scattering_probability(case: Case) -> float:
+    r"""Stokes photons that a blue pulse scatters, :math:`(1+n)(e^{\int\Gamma dt}-1)`."""
+    return float(np.max(_blue(case).photons))
 
 
 @figure(Quantity.PROBABILITY, "1", "closed form (L10)", "into all optical ports")
@@ -170,8 +173,4 @@ def heralded_correlation(case: Case) -> float:
 @figure(Quantity.CORRELATION, "1", "closed form (L10)", "click and phonon, no light between")
 def phonon_cross_correlation(case: Case) -> float:
     r"""Cross correlation of a blue pulse and its phonons, :math:`2+1/n_m`, without heating."""
-    device, pump = phonons_of(case), case.pump(Sideband.BLUE)
-    quanta = float(np.max(device.phonons[0].mode.bath.occupation))
-    rate = float(np.max(device.scattering_rate(pump)))
-    found = pulsed.blue_pulse(rate, _length(case), quanta, device.optical.kappa)
-    return float(np.max(pulsed.cross_correlation(found.phonons)))
+    return float(np.max(pulsed.cross_correlation(_blue(case).phonons)))

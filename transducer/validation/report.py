@@ -89,14 +89,16 @@ def show_claims(found: Sequence[Judged], console: Console) -> None:
 def count_of(found: Sequence[Judged]) -> str:
     """How many claims of how many papers became what, in a sentence."""
     counts = Counter(entry.verdict for entry in found)
-    papers = len({entry.paper.key for entry in found})
-    listed = ", ".join(f"{counts[v]} {v.value}" for v in Verdict if counts[v])
+    papers = len({entry.paper.label for entry in found})
     what = f"{len(found)} claim{'' if len(found) == 1 else 's'}"
     whose = f"{papers} paper{'' if papers == 1 else 's'}"
     met = [entry for entry in found if entry.verdict is Verdict.PREDICTED]
     engines = Counter("closed forms" if "form" in e.engine else "engines" for e in met)
-    how = f" (by {' and '.join(f'{k} {n}' for k, n in sorted(engines.items()))})" if met else ""
-    return f"{what} of {whose}: {listed or 'none'}.".replace(" predicted", " predicted" + how, 1)
+    how = {
+        Verdict.PREDICTED: f" (by {' and '.join(f'{k} {n}' for k, n in sorted(engines.items()))})"
+    }
+    listed = ", ".join(f"{counts[v]} {v.value}{how.get(v, '')}" for v in Verdict if counts[v])
+    return f"{what} of {whose}: {listed or 'none'}."
 
 
 def figure_of(entry: Judged) -> str:

@@ -25,7 +25,7 @@ Predict = Callable[[Mapping[str, float]], float]
 """A prediction with some numbers changed, by dotted key."""
 
 
-def rests_on(
+def moved_by(
     predict: Predict, inputs: Sequence[Input], base: float, known_to: float = SILENT
 ) -> tuple[Input, ...]:
     """Find the numbers that a prediction moves with.
